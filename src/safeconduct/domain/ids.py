@@ -42,7 +42,7 @@ class IdKind(StrEnum):
     EMBARGO = "emb"
     PARTY = "pty"
     ORGANIZATION = "org"
-    TOKEN = "tok"
+    TOKEN = "tok"  # noqa: S105  # a prefix, not a secret
     INVITATION = "inv"
     EVENT = "evt"
     JOB = "job"
