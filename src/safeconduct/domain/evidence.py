@@ -42,9 +42,9 @@ class Verdict(StrEnum):
 class Criterion:
     """The statistical terms of a campaign, frozen and hashed before the first call. Probabilities are in [0, 1].
 
-    `reproduction` (p_repro) is the attack success that the unpatched target must exceed; `tolerance` (p_tol) the residual
-    success that FIXED excludes with error at most `alpha`; `design` (p1) the residual that NOT FIXED excludes with error
-    at most `beta`; `benign_margin` (delta) the loss of benign function that is not tolerated.
+    `reproduction` (p_repro) is the attack success that the unpatched target must exceed; `tolerance` (p_tol) the
+    residual success that FIXED excludes with error at most `alpha`; `design` (p1) the residual that NOT FIXED
+    excludes with error at most `beta`; `benign_margin` (delta) the loss of benign function that is not tolerated.
     """
 
     reproduction: float = 0.2
