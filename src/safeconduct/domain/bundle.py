@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A reproduction bundle: everything that is needed to run a reported attack again, as data and never as code.
 
-The attack is a distribution, not a list: a variant is drawn as seed × slot values × mutator chain of one family, then
-put into the steps of a conversation. A verdict speaks of the families named here and of no others. Seeds are either
-disclosed (the vendor sees them) or held out (committed at intake, revealed after the verdict). Secrets appear by name
-only. Reading, writing and checking the files of a bundle is the work of `verification.bundle`.
+The attack is a distribution, not a list: a variant is drawn as a seed, its slot values and a mutator chain of one
+family, then put into the steps of a conversation. A verdict speaks of the families named here and of no others. Seeds
+are either disclosed (the vendor sees them) or held out (committed at intake, revealed after the verdict). Secrets
+appear by name only. Reading, writing and checking the files of a bundle is the work of `verification.bundle`.
 """
 
 from collections.abc import Mapping
@@ -315,13 +315,22 @@ class Bundle:
     attack: AttackScript
     oracle: Oracle
     benign: tuple[BenignControl, ...] = ()
-    criterion: Criterion = Criterion()
+    criterion: Criterion = field(default_factory=Criterion)
     limits: Limits = Limits()
     environment: Environment = Environment()
     id: str = field(default="", compare=False)
 
 
 def disclosed_part(bundle: Bundle) -> Bundle:
-    """Return the bundle that the vendor may see before the verdict: without the held-out seeds."""
+    """Return the bundle that the vendor may see before the verdict: without the held-out seeds.
+
+    A family that used held-out seeds only is left out, because nothing of it may be told.
+    """
     seeds = tuple(seed for seed in bundle.attack.seeds if seed.part is SeedPart.DISCLOSED)
-    return replace(bundle, attack=replace(bundle.attack, seeds=seeds), id="")
+    known = {seed.id for seed in seeds}
+    families = tuple(
+        replace(family, seeds=tuple(name for name in family.seeds if name in known))
+        for family in bundle.attack.families
+        if not family.seeds or known.intersection(family.seeds)
+    )
+    return replace(bundle, attack=replace(bundle.attack, seeds=seeds, families=families), id="")
