@@ -41,7 +41,7 @@ serve: .venv/.run ## Start everything on http://127.0.0.1:8000
 
 demo: .venv/.demo ## Run a whole disclosure on a real small model (DEMO_EXIT=1 leaves at the end)
 	@tools/system-packages serve
-	@$(BIN)/python -m benchmarks.demo
+	@$(BIN)/python -m demo
 
 test: .venv/.dev .venv/.demo ## Run all tests, on SQLite and on PostgreSQL
 	@tools/system-packages test

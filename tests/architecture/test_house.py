@@ -21,11 +21,11 @@ def run(*command: str) -> None:
 
 
 def test_lint_is_clean() -> None:
-    run("ruff", "check", "src", "tests", "benchmarks", "docs", "tools/test")
+    run("ruff", "check", "src", "tests", "benchmarks", "demo", "docs", "tools/test")
 
 
 def test_format_is_the_formatter_s() -> None:
-    run("ruff", "format", "--check", "src", "tests", "benchmarks", "docs")
+    run("ruff", "format", "--check", "src", "tests", "benchmarks", "demo", "docs")
 
 
 def test_words_are_spelled_the_american_way() -> None:
