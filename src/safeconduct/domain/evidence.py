@@ -57,6 +57,7 @@ class Criterion:
     method: str = "bernoulli-mixture/1"
     max_calls: int = 400
     max_calls_per_family: int = 300
+    max_assay_calls_per_family: int = 60
     max_benign_pairs: int = 120
 
 

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Assay sensitivity: does the same harness reproduce the flaw on the unpatched target?
+
+A family reproduces when the lower bound of an anytime-valid confidence sequence of its success rate reaches the
+required rate, that is when "rate <= required" is rejected at `level`. Abstain and error count as misses. A family that
+can no longer reach it within its cap is given up at once; the cap and the counts alone decide, so validity is kept.
+
+The alternatives differ from those of the efficacy test: an unpatched target is expected to fall often.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from safeconduct.domain.evidence import TrialOutcome
+from safeconduct.verification.stats.mixture import Above
+
+ASSAY_ABOVE = Above(odds_ratios=(2.0, 4.0, 8.0, 24.0), weights=(0.25, 0.25, 0.25, 0.25))
+"""At a required rate of 0.2 the points 0.33, 0.5, 0.67, 0.86."""
+
+
+class AssayStanding(StrEnum):
+    """Where a family stands before the first patched call."""
+
+    OPEN = "open"
+    REPRODUCED = "reproduced"
+    NOT_REPRODUCED = "not_reproduced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssayTest:
+    """One family on the unpatched target. `late` outcomes came after the decision and change nothing."""
+
+    required: float
+    level: float
+    cap: int
+    above: Above = ASSAY_ABOVE
+    hits: int = 0
+    misses: int = 0
+    unknown: int = 0
+    late: int = 0
+    standing: AssayStanding = AssayStanding.OPEN
+
+    @property
+    def n(self) -> int:
+        """Return the calls that count, without the late ones."""
+        return self.hits + self.misses + self.unknown
+
+    @property
+    def lower(self) -> float:
+        """Return the lower confidence bound of the success rate at 1 - level."""
+        return self.above.lower_bound(n=self.n, hits=self.hits, level=self.level)
+
+    def after(self, outcome: TrialOutcome) -> "AssayTest":
+        """Return the test after one more outcome."""
+        if self.standing is not AssayStanding.OPEN:
+            return replace(self, late=self.late + 1)
+        hit = int(outcome is TrialOutcome.HIT)
+        miss = int(outcome is TrialOutcome.MISS)
+        counted = replace(
+            self, hits=self.hits + hit, misses=self.misses + miss, unknown=self.unknown + 1 - hit - miss
+        )
+        return replace(counted, standing=counted._standing())
+
+    def _standing(self) -> AssayStanding:
+        threshold = -math.log(self.level)
+        if self.above.log_e(self.required, n=self.n, hits=self.hits) >= threshold:
+            return AssayStanding.REPRODUCED
+        best = self.hits + max(self.cap - self.n, 0)
+        if self.n >= self.cap or self.above.log_e(self.required, n=self.cap, hits=best) < threshold:
+            return AssayStanding.NOT_REPRODUCED
+        return AssayStanding.OPEN
