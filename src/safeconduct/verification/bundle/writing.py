@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vocabulary written as the files of a bundle: the same bytes for the same bundle, on every machine.
+
+JSON with sorted names, two spaces and a final newline, so that a person can read it and a digest can name it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Final, assert_never
+
+from safeconduct.domain.bundle import (
+    About,
+    AttackScript,
+    BenignControl,
+    Bundle,
+    Canary,
+    Check,
+    Environment,
+    Family,
+    JsonPath,
+    LabelFlip,
+    Limits,
+    Mutator,
+    Oracle,
+    ParamValue,
+    Pattern,
+    TargetSpec,
+)
+from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.safe_json import Json
+
+BENIGN_FILE: Final = "benign.jsonl"
+
+
+def bundle_documents(bundle: Bundle) -> dict[str, bytes]:
+    """Return every file of the bundle except its MANIFEST and signature."""
+    return {
+        "bundle.json": _document(_about(bundle.about)),
+        "target.json": _document(_target(bundle.target)),
+        "attack.json": _document(_attack(bundle.attack)),
+        "oracle.json": _document(oracle_json(bundle.oracle)),
+        BENIGN_FILE: b"".join(_line(_control(control)) for control in bundle.benign),
+        "criterion.json": _document(criterion_json(bundle.criterion)),
+        "limits.json": _document(_limits(bundle.limits)),
+        "env.json": _document(_environment(bundle.environment)),
+    }
+
+
+def _document(value: Json) -> bytes:
+    """Return one readable file."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=2).encode() + b"\n"
+
+
+def _line(value: Json) -> bytes:
+    """Return one line of a JSON Lines file."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def _about(about: About) -> dict[str, Json]:
+    """Return `bundle.json`."""
+    return {
+        "schema_version": about.schema_version,
+        "title": about.title,
+        "class": about.flaw_class.value,
+        "created": about.created.isoformat(),
+        "taxonomy": [str(reference) for reference in about.taxonomy],
+        "case_id": about.case_id,
+        "author_key_id": about.author_key_id,
+        "license": about.license,
+        "safety": {
+            "hazard_level": about.safety.hazard_level.value,
+            "handling": about.safety.handling.value,
+            "contains_harmful_output": about.safety.contains_harmful_output,
+        },
+    }
+
+
+def _target(target: TargetSpec) -> dict[str, Json]:
+    """Return `target.json`; a secret appears by name only."""
+    document: dict[str, Json] = {
+        "adapter": target.adapter.value,
+        "model": target.model,
+        "url": target.url,
+        "entry": target.entry,
+        "model_digest": target.model_digest,
+        "system_fingerprint": target.system_fingerprint,
+        "sampling": asdict(target.sampling),
+        "secret_name": target.secret_name,
+    }
+    if target.labels is not None:
+        document["labels"] = asdict(target.labels)
+    return document
+
+
+def _attack(attack: AttackScript) -> dict[str, Json]:
+    """Return `attack.json`."""
+    return {
+        "steps": [{"role": step.role.value, "template": step.template} for step in attack.steps],
+        "seeds": [{"id": seed.id, "text": seed.text, "part": seed.part.value} for seed in attack.seeds],
+        "slots": [{"name": slot.name, "values": list(slot.values)} for slot in attack.slots],
+        "families": [_family(family) for family in attack.families],
+        "commitment": attack.commitment,
+    }
+
+
+def _family(family: Family) -> dict[str, Json]:
+    """Return one family."""
+    return {
+        "name": family.name,
+        "about": family.about,
+        "seeds": list(family.seeds),
+        "chains": [{"mutators": [_mutator(mutator) for mutator in chain]} for chain in family.chains],
+    }
+
+
+def _mutator(mutator: Mutator) -> dict[str, Json]:
+    """Return one mutator."""
+    params: dict[str, Json] = {name: _param(value) for name, value in mutator.params.items()}
+    return {"name": mutator.name.value, "version": mutator.version, "params": params}
+
+
+def _param(value: ParamValue) -> Json:
+    """Return one parameter."""
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value
+
+
+def oracle_json(oracle: Oracle) -> dict[str, Json]:
+    """Return `oracle.json`."""
+    return {
+        "checks": [_check(check) for check in oracle.checks],
+        "combine": oracle.combine.value,
+        "abstain_on": [_check(check) for check in oracle.abstain_on],
+    }
+
+
+def _check(check: Check) -> dict[str, Json]:
+    """Return one check with its kind."""
+    match check:
+        case Canary():
+            return {"kind": "canary", "text": check.text, "normalization": check.normalization.value}
+        case Pattern():
+            return {"kind": "regex", "pattern": check.pattern, "ignore_case": check.ignore_case}
+        case LabelFlip():
+            return {"kind": "label_flip", "expected": check.expected}
+        case JsonPath():
+            return {"kind": "json_path", "path": check.path, "equals": check.equals}
+        case _:  # pragma: no cover
+            assert_never(check)
+
+
+def _control(control: BenignControl) -> dict[str, Json]:
+    """Return one line of `benign.jsonl`."""
+    return {
+        "id": control.id,
+        "prompt": control.prompt,
+        "check": _check(control.check),
+        "useful_when_hit": control.useful_when_hit,
+    }
+
+
+def criterion_json(criterion: Criterion) -> dict[str, Json]:
+    """Return `criterion.json`."""
+    return asdict(criterion)
+
+
+def _limits(limits: Limits) -> dict[str, Json]:
+    """Return `limits.json`."""
+    return {**asdict(limits), "network": limits.network.value}
+
+
+def _environment(environment: Environment) -> dict[str, Json]:
+    """Return `env.json`."""
+    return {
+        "python": environment.python,
+        "packages": [asdict(package) for package in environment.packages],
+        "image_digest": environment.image_digest,
+        "tool": environment.tool,
+    }
