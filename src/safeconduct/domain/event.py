@@ -11,6 +11,9 @@ class EventTag(StrEnum):
     PARTY_DEACTIVATED = "parties:party:deactivated"
     PARTY_ROLE_CHANGED = "parties:party:role_changed"
     PARTY_FACTOR_RESET = "parties:party:factor_reset"
+    PARTY_PASSWORD_LINKED = "parties:party:password_linked"  # noqa: S105  # a tag, not a secret
+    PARTY_PASSWORD_CHANGED = "parties:party:password_changed"  # noqa: S105  # a tag, not a secret
+    ORGANIZATION_CREATED = "parties:organization:created"
     PARTY_INVITED = "parties:invitation:sent"
     PARTY_JOINED = "parties:invitation:accepted"
     TOKEN_ISSUED = "parties:token:issued"  # noqa: S105  # a tag, not a secret
@@ -21,6 +24,7 @@ class EventTag(StrEnum):
     RULEBOOK_CHANGED = "rulebook:policy:changed"
     TARGET_GRANTED = "authorizations:target:granted"
     TARGET_SUSPENDED = "authorizations:target:suspended"
+    TARGET_RESUMED = "authorizations:target:resumed"
     TARGET_REVOKED = "authorizations:target:revoked"
     REPORT_RECEIVED = "intake:report:received"
     REPORT_ATTACHED = "intake:report:attached"
