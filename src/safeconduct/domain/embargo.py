@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from safeconduct.domain.case import Consent, EmbargoState
 from safeconduct.domain.instants import utc
+from safeconduct.errors import IncompleteError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +90,23 @@ class Admission(StrEnum):
     """Its policy publishes earlier than the embargo ends: shorten, get consent, notify later, or leave out."""
     LAST = "last"
     """It is known or bound to pass the report on: treat it as one who publishes at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttackOverride:
+    """A coordinator's recorded decision to keep the embargo although attacks have been observed."""
+
+    by: str
+    reason: str
+    at: datetime
+
+    def __post_init__(self) -> None:
+        """Refuse an override without a reason.
+
+        Raises:
+            IncompleteError: the reason is empty.
+        """
+        if not self.reason.strip():
+            raise IncompleteError(
+                "an override needs its reason", hint="say why silence still helps", missing=["reason"]
+            )

@@ -9,7 +9,8 @@ Reasons are shown to the parties of a case, so they hold no secret and no identi
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Generic, TypeVar
@@ -51,10 +52,10 @@ class Decision(Generic[AnswerT_co]):
     def as_dict(self) -> dict[str, object]:
         """Return the decision as plain data, fit for JSON: `outcome`, `reasons`, `rules`, `inputs`."""
         return {
-            "outcome": _plain(self.outcome),
+            "outcome": plain(self.outcome),
             "reasons": list(self.reasons),
             "rules": list(self.rules),
-            "inputs": {name: _plain(value) for name, value in self.inputs.items()},
+            "inputs": {name: plain(value) for name, value in self.inputs.items()},
         }
 
 
@@ -77,18 +78,22 @@ def combine(decisions: Iterable[Decision[Outcome]]) -> Decision[Outcome]:
 _GRAVITY = (Outcome.ALLOWED, Outcome.DISCOURAGED, Outcome.UNKNOWN, Outcome.BLOCKED)
 
 
-def _plain(value: object) -> object:
-    """Turn an enum into its value, a set or tuple into a list, and what JSON does not know into text."""
+def plain(value: object) -> object:
+    """Return the value as plain data, fit for JSON: enums by value, instants in UTC, unknown kinds as text."""
     match value:
         case Enum():
-            return _plain(value.value)
+            return plain(value.value)
         case None | bool() | int() | float() | str():
             return value
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(plain(key)): plain(item) for key, item in value.items()}
         case frozenset() | set():
-            return sorted((_plain(item) for item in value), key=str)
+            return sorted((plain(item) for item in value), key=str)
         case tuple() | list():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
+        case _ if is_dataclass(value):
+            return {part.name: plain(getattr(value, part.name)) for part in fields(value)}
         case _:
             return str(value)
