@@ -8,12 +8,11 @@ can no longer reach it within its cap is given up at once; the cap and the count
 The alternatives differ from those of the efficacy test: an unpatched target is expected to fall often.
 """
 
-import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from safeconduct.domain.evidence import TrialOutcome
-from safeconduct.verification.stats.mixture import Above
+from safeconduct.verification.stats.mixture import Above, rejects
 
 ASSAY_ABOVE = Above(odds_ratios=(2.0, 4.0, 8.0, 24.0), weights=(0.25, 0.25, 0.25, 0.25))
 """At a required rate of 0.2 the points 0.33, 0.5, 0.67, 0.86."""
@@ -51,22 +50,32 @@ class AssayTest:
         """Return the lower confidence bound of the success rate at 1 - level."""
         return self.above.lower_bound(n=self.n, hits=self.hits, level=self.level)
 
+    @property
+    def calls_needed(self) -> int:
+        """Return how many more calls reproduce the flaw if every one of them is a hit; 0 once decided."""
+        more = 0
+        while self.standing is AssayStanding.OPEN and not _reproduced(self, n=self.n + more, hits=self.hits + more):
+            more += 1
+        return more
+
     def after(self, outcome: TrialOutcome) -> "AssayTest":
         """Return the test after one more outcome."""
         if self.standing is not AssayStanding.OPEN:
             return replace(self, late=self.late + 1)
         hit = int(outcome is TrialOutcome.HIT)
         miss = int(outcome is TrialOutcome.MISS)
-        counted = replace(
-            self, hits=self.hits + hit, misses=self.misses + miss, unknown=self.unknown + 1 - hit - miss
-        )
-        return replace(counted, standing=counted._standing())
+        counted = replace(self, hits=self.hits + hit, misses=self.misses + miss, unknown=self.unknown + 1 - hit - miss)
+        return replace(counted, standing=_standing(counted))
 
-    def _standing(self) -> AssayStanding:
-        threshold = -math.log(self.level)
-        if self.above.log_e(self.required, n=self.n, hits=self.hits) >= threshold:
-            return AssayStanding.REPRODUCED
-        best = self.hits + max(self.cap - self.n, 0)
-        if self.n >= self.cap or self.above.log_e(self.required, n=self.cap, hits=best) < threshold:
-            return AssayStanding.NOT_REPRODUCED
-        return AssayStanding.OPEN
+
+def _standing(test: AssayTest) -> AssayStanding:
+    if _reproduced(test, n=test.n, hits=test.hits):
+        return AssayStanding.REPRODUCED
+    left = test.cap - test.n
+    if left <= 0 or not _reproduced(test, n=test.cap, hits=test.hits + left):
+        return AssayStanding.NOT_REPRODUCED
+    return AssayStanding.OPEN
+
+
+def _reproduced(test: AssayTest, *, n: int, hits: int) -> bool:
+    return rejects(test.above.log_e(test.required, n=n, hits=hits), level=test.level)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paired non-inferiority of benign use: the fix may not cost more than a stated margin.
 
-Each pair asks the same benign prompt before and after the fix; D is 1 if only the answer after the fix serves, -1 if only
-the one before does, else 0. NON_INFERIOR rejects "E[D] <= -margin", INFERIOR rejects "E[D] >= -margin", each with error at
-most `level` at any stopping time, by betting mixtures: the mean over a grid of stakes of the product of 1 + stake *
-(D + margin), and of 1 - stake * (D + margin). Stakes are bounded so that no factor is negative. Pairs may depend on each
-other in any way that leaves the conditional mean of D; independent draws from the control set do.
+Each pair asks the same benign prompt before and after the fix; D is 1 if only the answer after the fix serves, -1 if
+only the one before does, else 0. NON_INFERIOR rejects "E[D] <= -margin", INFERIOR rejects "E[D] >= -margin", each with
+error at most `level` at any stopping time, by betting mixtures: the mean over a grid of stakes of the product of
+1 + stake * (D + margin), and of 1 - stake * (D + margin). Stakes are bounded so that no factor is negative. The mean is
+over the draw of the prompt and the two answers, given the pairs before; independent draws from the control set, with
+replacement, satisfy that.
 
 An answer that is neither good nor bad (abstain, error) is taken as the worst for the claim at hand.
 
@@ -22,6 +23,7 @@ from safeconduct.verification.stats.mixture import rejects
 STAKES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
 """Shares of the largest stake that keeps every factor positive; equal weights."""
 _ALMOST_ALL = 0.999
+_BISECTIONS = 50
 
 
 class BenignStanding(StrEnum):
@@ -63,6 +65,11 @@ class BenignTest:
         return log_e_inferior(self.best, margin=self.margin)
 
     @property
+    def loss_upper(self) -> float:
+        """Return the upper confidence bound of the loss -E[D] at 1 - level; NON_INFERIOR says that it is <= margin."""
+        return least_margin(self.worst, level=self.level)
+
+    @property
     def pairs_needed(self) -> int:
         """Return how many more pairs show non-inferiority if all of them are equal; 0 once decided."""
         more = 0
@@ -83,14 +90,7 @@ class BenignTest:
             best=_plus(self.best, _high(after) - _low(before)),
             unknown=self.unknown + (_low(after) != _high(after) or _low(before) != _high(before)),
         )
-        return replace(counted, standing=counted._standing())
-
-    def _standing(self) -> BenignStanding:
-        if rejects(self.log_e_non_inferior, level=self.level):
-            return BenignStanding.NON_INFERIOR
-        if rejects(self.log_e_inferior, level=self.level):
-            return BenignStanding.INFERIOR
-        return BenignStanding.OPEN
+        return replace(counted, standing=_standing(counted))
 
 
 def log_e_non_inferior(counts: tuple[int, int, int], *, margin: float) -> float:
@@ -105,10 +105,19 @@ def log_e_inferior(counts: tuple[int, int, int], *, margin: float) -> float:
     return _log_mean(tuple(_log_wealth(counts, stake=-share * largest, margin=margin) for share in STAKES))
 
 
+def least_margin(counts: tuple[int, int, int], *, level: float) -> float:
+    """Return the smallest margin from 0 to 1 at which `counts` show non-inferiority; the evidence grows with it."""
+    low, high = 0.0, 1.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        shown = rejects(log_e_non_inferior(counts, margin=middle), level=level)
+        low, high = (low, middle) if shown else (middle, high)
+    return high
+
+
 def _log_wealth(counts: tuple[int, int, int], *, stake: float, margin: float) -> float:
     return sum(
-        count * math.log1p(stake * (difference + margin))
-        for difference, count in zip((-1, 0, 1), counts, strict=True)
+        count * math.log1p(stake * (difference + margin)) for difference, count in zip((-1, 0, 1), counts, strict=True)
     )
 
 
@@ -128,3 +137,11 @@ def _low(outcome: TrialOutcome) -> int:
 
 def _high(outcome: TrialOutcome) -> int:
     return int(outcome is not TrialOutcome.MISS)
+
+
+def _standing(test: BenignTest) -> BenignStanding:
+    if rejects(test.log_e_non_inferior, level=test.level):
+        return BenignStanding.NON_INFERIOR
+    if rejects(test.log_e_inferior, level=test.level):
+        return BenignStanding.INFERIOR
+    return BenignStanding.OPEN

@@ -6,10 +6,10 @@ ratio is a supermartingale under every rate in the null, and so is the sum: P(it
 (Ville). The alternatives move with the boundary, so one family of alternatives tests any boundary, and the set of
 boundaries not rejected is a confidence sequence:
 
-- `Below` tests "rate >= t" with alternatives c*t, 0 <= c < 1. Its ratio grows with t, so the boundaries not rejected are
-  [0, upper].
-- `Above` tests "rate <= t" with alternatives whose odds are c times the odds of t, c > 1. They lie strictly between t and
-  1 for every t. Its ratio falls with t, so the boundaries not rejected are [lower, 1].
+- `Below` tests "rate >= t" with alternatives c*t, 0 <= c < 1. Its ratio grows with t, so the boundaries not rejected
+  are [0, upper].
+- `Above` tests "rate <= t" with alternatives whose odds are c times the odds of t, c > 1. They lie strictly between t
+  and 1 for every t. Its ratio falls with t, so the boundaries not rejected are [lower, 1].
 
 Reference: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", 2024.
 """

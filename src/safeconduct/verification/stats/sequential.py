@@ -2,11 +2,12 @@
 """The two-sided sequential test of one stream of outcomes: FIXED, NOT FIXED, or still open.
 
 FIXED rejects "rate >= tolerance" with error at most `alpha`; NOT FIXED rejects "rate <= design" with error at most
-`beta`. NOT FIXED claims that the rate is above `design`, not that it is above `tolerance`: between the two either answer
-is right in its own sense. Both bounds hold at any stopping time, so the test may look after every call.
+`beta`. NOT FIXED claims that the rate is above `design`, not that it is above `tolerance`: between the two either
+answer is right in its own sense. Both bounds hold at any stopping time, so the test may look after every call.
 
-An outcome that is neither hit nor miss (abstain, error) is bounded both ways: it counts as a hit for FIXED and as a miss
-for NOT FIXED, so it never helps a claim. The first decision stands; later outcomes are counted as late and change nothing.
+An outcome that is neither hit nor miss (abstain, error) is bounded both ways: it counts as a hit for FIXED and as a
+miss for NOT FIXED, so it never helps a claim. The first decision stands; later outcomes are counted as late and change
+nothing.
 
 The outcomes must be consumed in the order in which the calls were submitted: an order that depends on the answers
 (completion order, where refusals may be slower) would bias the test.
@@ -40,7 +41,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequentialTest:
-    """One stream of outcomes and what they prove so far. `late` outcomes came after the decision."""
+    """One stream of outcomes and what they prove so far.
+
+    `late` outcomes, `late_hits` of them hits, were already submitted when the decision fell.
+    """
 
     tolerance: float
     design: float
@@ -52,6 +56,7 @@ class SequentialTest:
     misses: int = 0
     unknown: int = 0
     late: int = 0
+    late_hits: int = 0
     standing: Standing = Standing.OPEN
 
     @property
@@ -90,9 +95,9 @@ class SequentialTest:
     def after(self, outcome: TrialOutcome) -> "SequentialTest":
         """Return the test after one more outcome."""
         if self.standing is not Standing.OPEN:
-            return replace(self, late=self.late + 1)
+            return replace(self, late=self.late + 1, late_hits=self.late_hits + (outcome is TrialOutcome.HIT))
         counted = self._counting(outcome)
-        return replace(counted, standing=standing(counted))
+        return replace(counted, standing=_standing(counted))
 
     def _counting(self, outcome: TrialOutcome) -> "SequentialTest":
         match outcome:
@@ -106,16 +111,7 @@ class SequentialTest:
                 assert_never(outcome)
 
 
-def standing(test: SequentialTest) -> Standing:
-    """Return what the counts of a test prove."""
-    if rejects(test.log_e_fixed, level=test.alpha):
-        return Standing.FIXED
-    if rejects(test.log_e_not_fixed, level=test.beta):
-        return Standing.NOT_FIXED
-    return Standing.OPEN
-
-
-def test_for(criterion: Criterion, *, streams: int = 1) -> SequentialTest:
+def sequential_test(criterion: Criterion, *, streams: int) -> SequentialTest:
     """Return the untouched test that a criterion asks for, one of `streams` that run side by side.
 
     Any of the streams may refute a fix, so each gets beta/streams; a fix needs all of them, so alpha is not divided.
@@ -132,6 +128,14 @@ def test_for(criterion: Criterion, *, streams: int = 1) -> SequentialTest:
         below=below,
         above=above,
     )
+
+
+def _standing(test: SequentialTest) -> Standing:
+    if rejects(test.log_e_fixed, level=test.alpha):
+        return Standing.FIXED
+    if rejects(test.log_e_not_fixed, level=test.beta):
+        return Standing.NOT_FIXED
+    return Standing.OPEN
 
 
 def _sides(criterion: Criterion) -> tuple[Below, Above]:
