@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is stored sealed: every report and every case has a data key, and losing that key shreds it.
+
+A subject is the identifier of a report or a case. Its data key is kept wrapped under an epoch key, which is a file
+outside the database and outside its backup. `seal` binds a value to its table, column and row, so that a value moved
+elsewhere does not open.
+"""
+
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+
+from safeconduct.crypto.sealing import (
+    DataKey,
+    Place,
+    SealWriter,
+    Sink,
+    Source,
+    epoch_of,
+    open_field,
+    seal_field,
+    unseal,
+    unwrap_key,
+    wrap_key,
+)
+from safeconduct.errors import SealError
+from safeconduct.server.audit.models import SubjectKey
+from safeconduct.server.audit.ring import key_ring
+
+TABLE = "audit_subjectkey"
+
+
+def make_key(*, subject: str, now: datetime) -> DataKey:
+    """Make and store the data key of a new subject. Call it inside the act's `atomic_write`."""
+    key = DataKey.generate(secrets.token_bytes)
+    keep_key(key, subject=subject, now=now)
+    return key
+
+
+def keep_key(key: DataKey, *, subject: str, now: datetime) -> None:
+    """Store a data key that already sealed something, such as attachments that arrived before the report."""
+    epoch = key_ring().current_epoch(now, entropy=secrets.token_bytes)
+    wrapped = wrap_key(key, epoch, place=_place_of_key(subject), entropy=secrets.token_bytes)
+    SubjectKey.objects.create(subject=subject, wrapped=wrapped)
+
+
+def key_of(subject: str) -> DataKey:
+    """Return the data key of a subject.
+
+    Raises:
+        SealError: the subject was shredded, or the epoch key is gone.
+    """
+    row = SubjectKey.objects.filter(pk=subject).first()
+    if row is None:
+        raise SealError("the key of this record was destroyed", hint="its contents cannot be opened again")
+    wrapped = bytes(row.wrapped)
+    return unwrap_key(wrapped, key_ring().epoch(epoch_of(wrapped)), place=_place_of_key(subject))
+
+
+def shred(subject: str) -> None:
+    """Destroy the data key of a subject. Call it inside the act's `atomic_write`."""
+    SubjectKey.objects.filter(pk=subject).delete()
+
+
+def seal(plaintext: bytes, *, subject: str, place: Place) -> bytes:
+    """Return the plaintext sealed for its place with the subject's key."""
+    return seal_field(key_of(subject), plaintext, place=place, entropy=secrets.token_bytes)
+
+
+def open_sealed(sealed: bytes, *, subject: str, place: Place) -> bytes:
+    """Return the plaintext.
+
+    Raises:
+        SealError: the key is gone or another, or the value was changed or moved.
+    """
+    return open_field(key_of(subject), bytes(sealed), place=place)
+
+
+def seal_text(text: str, *, subject: str, place: Place) -> bytes:
+    """Return the text sealed for its place."""
+    return seal(text.encode(), subject=subject, place=place)
+
+
+def open_text(sealed: bytes, *, subject: str, place: Place) -> str:
+    """Return the text that was sealed.
+
+    Raises:
+        SealError: the key is gone or another, or the value was changed or moved.
+    """
+    return open_sealed(sealed, subject=subject, place=place).decode()
+
+
+def writer(sink: Sink, *, key: DataKey, place: Place) -> SealWriter:
+    """Return a writer that seals a stream chunk by chunk into the sink."""
+    return SealWriter(key, sink, place=place, entropy=secrets.token_bytes)
+
+
+def reader(source: Source, *, subject: str, place: Place) -> Iterator[bytes]:
+    """Yield the plaintext of a sealed stream.
+
+    Raises:
+        SealError: the key is gone or another, or the bytes were changed or cut.
+    """
+    return unseal(key_of(subject), source, place=place)
+
+
+def _place_of_key(subject: str) -> Place:
+    return Place(table=TABLE, column="wrapped", row=subject)
