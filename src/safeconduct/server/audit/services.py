@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The acts of the record: write an event in the transaction of the act, and chain what was written."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from safeconduct.domain.event import EventTag
+from safeconduct.server.audit import queries
+from safeconduct.server.audit.chain import ROOT, next_digest
+from safeconduct.server.audit.models import Event, Link
+from safeconduct.server.audit.writes import atomic_write, only_one
+
+Fact = str | int | bool | None | list[str] | list[int]
+BATCH = 2000
+
+
+def record(
+    tag: EventTag, *, subject: str, actor: str = "", at: datetime, facts: Mapping[str, Fact] | None = None
+) -> Event:
+    """Write one event. Call it inside the act's `atomic_write`.
+
+    The facts are read by people and sealed into the chain: no secret, no content, no identity but plain identifiers.
+    """
+    return Event.objects.create(tag=tag, subject=subject, actor=actor, at=at, facts=dict(facts or {}))
+
+
+@atomic_write
+def chain() -> int:
+    """Append a link for every event that has none, and return how many were appended."""
+    only_one("audit.chain")
+    last = queries.last_link()
+    digest, position = (last.digest, last.position + 1) if last else (ROOT, 0)
+    links = []
+    for event in queries.unchained(BATCH):
+        digest = next_digest(digest, event)
+        links.append(Link(position=position, event=event, digest=digest))
+        position += 1
+    Link.objects.bulk_create(links)
+    return len(links)

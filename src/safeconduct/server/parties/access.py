@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The door of every page: who may enter, and what our errors look like from outside.
+
+A page is marked `@acts_for(Role.…)` or `@open_to_all`. A page asked for without sign-in leads to the sign-in page,
+whether the thing exists or not; for a signed-in party a missing thing, a foreign thing and a page of another role give
+the same answer, 404 with the same words.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from http import HTTPStatus
+from typing import Concatenate, ParamSpec, cast
+
+from allauth.mfa.adapter import get_adapter as factor_adapter
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from safeconduct.domain.ids import PartyId
+from safeconduct.domain.parties import Role
+from safeconduct.errors import (
+    ConflictError,
+    IncompleteError,
+    MalformedError,
+    NotFoundError,
+    NotPermittedError,
+    SafeconductError,
+    SealError,
+    TooLargeError,
+    UnavailableError,
+    VerificationError,
+)
+from safeconduct.server.parties.models import Party
+from safeconduct.server.parties.viewer import ANYONE, Viewer
+
+P = ParamSpec("P")
+log = logging.getLogger("safeconduct.access")
+
+STATUS: dict[type[SafeconductError], HTTPStatus] = {
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    NotPermittedError: HTTPStatus.FORBIDDEN,
+    ConflictError: HTTPStatus.CONFLICT,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    IncompleteError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    MalformedError: HTTPStatus.BAD_REQUEST,
+    VerificationError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    SealError: HTTPStatus.CONFLICT,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+FACTOR_ROLES = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})
+FACTOR_PATHS = ("/account/", "/static/", "/healthz", "/readyz", "/log/")
+
+
+class PartyRequest(HttpRequest):
+    """A request of a signed-in party; `now` is the one instant of the whole act."""
+
+    party: Party
+    viewer: Viewer
+    now: datetime
+
+
+class OpenRequest(HttpRequest):
+    """A request of anyone; `viewer` is `ANYONE` unless somebody is signed in."""
+
+    viewer: Viewer
+    now: datetime
+
+
+def acts_for(
+    *roles: Role,
+) -> Callable[
+    [Callable[Concatenate[PartyRequest, P], HttpResponseBase]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+]:
+    """Let in signed-in parties that hold one of the roles; without roles, every signed-in party."""
+
+    def mark(
+        view: Callable[Concatenate[PartyRequest, P], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path(), reverse("account_login"))
+            asked = _with_party(request)
+            if roles and not asked.viewer.has(*roles):
+                return error_response(request, NotFoundError("not a page of this role"))
+            return _answer(lambda: view(asked, *args, **kwargs), request)
+
+        guarded.acts_for = frozenset(roles)  # type: ignore[attr-defined]  # read by the test that walks every address
+        return guarded
+
+    return mark
+
+
+def open_to_all(
+    view: Callable[Concatenate[OpenRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Let in everyone, and give the view a viewer and the instant."""
+
+    @wraps(view)
+    def opened(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        asked = cast("OpenRequest", request)
+        asked.now = timezone.now()
+        asked.viewer = viewer_of(request.user) if request.user.is_authenticated else ANYONE
+        return _answer(lambda: view(asked, *args, **kwargs), request)
+
+    opened.acts_for = None  # type: ignore[attr-defined]  # read by the test that walks every address
+    return opened
+
+
+def viewer_of(party: Party) -> Viewer:
+    """Return the party as the value that queries take."""
+    memberships = frozenset(party.memberships.values_list("organization_id", flat=True))
+    return Viewer(party_id=PartyId(party.pk), roles=party.roles, organizations=memberships)
+
+
+def status_of(error: SafeconductError) -> HTTPStatus:
+    """Return the status with which the web answers this error."""
+    kinds = (STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return next(kinds, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def problem(error: SafeconductError) -> dict[str, object]:
+    """Return the error as the web tells it: a missing and a forbidden thing look the same."""
+    if isinstance(error, NotFoundError):
+        error = NotFoundError("there is nothing here, or it is not yours to see")
+    return error.as_dict()
+
+
+def error_response(request: HttpRequest, error: SafeconductError) -> HttpResponse:
+    """Answer with the one error page, or with JSON where the client asks for it."""
+    status = status_of(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("refused", extra={"facts": {"code": error.code}})
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return JsonResponse({"error": problem(error)}, status=status)
+    return render(request, "error.html", {"problem": problem(error), "status": status.value}, status=status)
+
+
+def needs_second_factor(party: Party) -> bool:
+    """Tell whether the party must set up a second factor before it may go on."""
+    if not settings.SAFECONDUCT.demands_second_factor or party.roles.isdisjoint(FACTOR_ROLES):
+        return False
+    return not factor_adapter().is_mfa_enabled(party)
+
+
+class SecondFactor:
+    """Sends coordinators and administrators without a second factor to its set-up, whatever they ask for."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        """Keep the next handler."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Go on, or lead to the set-up page."""
+        party = request.user
+        if party.is_authenticated and not request.path.startswith(FACTOR_PATHS) and needs_second_factor(party):
+            return redirect("mfa_activate_totp")
+        return self.get_response(request)
+
+
+def _with_party(request: HttpRequest) -> PartyRequest:
+    asked = cast("PartyRequest", request)
+    asked.party = cast("Party", request.user)
+    asked.viewer = viewer_of(asked.party)
+    asked.now = timezone.now()
+    return asked
+
+
+def _answer(act: Callable[[], HttpResponseBase], request: HttpRequest) -> HttpResponseBase:
+    try:
+        return act()
+    except SafeconductError as error:
+        return error_response(request, error)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every request passes: forgetting who asks, headers that bind the browser, one log line by route.
+
+Referrer-Policy is `same-origin` and not `no-referrer`, because with the latter browsers send `Origin: null` with a form
+and the check against forged forms would refuse it; no other site learns an address either way.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+IDENTIFYING = ("REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "REMOTE_USER", "HTTP_USER_AGENT", "HTTP_FORWARDED")
+IDENTIFYING_STARTS = (
+    "HTTP_X_",
+    "HTTP_SEC_CH_",
+    "HTTP_CF_",
+    "HTTP_TRUE_CLIENT",
+    "HTTP_FASTLY",
+    "HTTP_CLIENT_IP",
+    "HTTP_VIA",
+)
+KEPT = frozenset({"HTTP_X_CSRFTOKEN"})
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": (
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), "
+        "magnetometer=(), microphone=(), midi=(), payment=(), usb=()"
+    ),
+    "Cache-Control": "no-store",
+}
+log = logging.getLogger("safeconduct.request")
+
+
+class Blindfold:
+    """Removes from the request what tells who asks, before anything downstream can read it.
+
+    The scheme is set from the configured address, so that no header of a proxy has to be trusted for it.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        """Keep the next handler."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Forget the address, the user agent and every header that proxies add."""
+        for name in list(request.META):
+            if name in IDENTIFYING or (name.startswith(IDENTIFYING_STARTS) and name not in KEPT):
+                del request.META[name]
+        if settings.SAFECONDUCT.is_https:
+            request.META["wsgi.url_scheme"] = "https"
+            request.environ["wsgi.url_scheme"] = "https"
+        return self.get_response(request)
+
+
+class SecurityHeaders:
+    """Sets the strict headers wherever the view has not set its own."""
+
+    def __init__(self, get_response: Handler) -> None:
+        """Keep the next handler."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer with every header of the table."""
+        response = self.get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if settings.SECURE_HSTS_SECONDS:
+            response.headers.setdefault("Strict-Transport-Security", f"max-age={settings.SECURE_HSTS_SECONDS}")
+        return response
+
+
+class RequestLog:
+    """Writes one line for each request: the route's name, the status, the milliseconds. Never the path or the query."""
+
+    def __init__(self, get_response: Handler) -> None:
+        """Keep the next handler."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer and write the line."""
+        began = time.monotonic()
+        response = self.get_response(request)
+        route = request.resolver_match.view_name if request.resolver_match else "none"
+        facts = {
+            "route": route,
+            "method": request.method
+            if request.method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+            else "other",
+            "status": response.status_code,
+            "ms": round((time.monotonic() - began) * 1000, 1),
+        }
+        log.info("request", extra={"facts": facts})
+        return response
+
+
+def public(response: HttpResponse, *, seconds: int = 60) -> HttpResponse:
+    """Mark the response as the same for everyone, so that caches may keep it for a while."""
+    response.headers["Cache-Control"] = f"public, max-age={seconds}"
+    return response

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All addresses. Each slice keeps its own in `urls.py` under its own namespace; a slice joins by one line here."""
+
+from django.urls import include, path
+
+from safeconduct.server.project import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("", include("safeconduct.server.parties.urls")),
+    path("account/", include("safeconduct.server.parties.account_urls")),
+]
+
+handler400 = "safeconduct.server.project.views.bad_request"
+handler403 = "safeconduct.server.project.views.forbidden"
+handler404 = "safeconduct.server.project.views.not_found"
+handler500 = "safeconduct.server.project.views.broken"
