@@ -123,8 +123,9 @@ class Deliberation:
     def next_call(self, pending: Sequence[Call] = ()) -> Call | None:
         """Return the next call to submit, or None when none is to be made before a pending one is answered.
 
-        `pending` are the calls submitted, as they were given out here, and not yet taken by `after`. The families are asked in turn; once one has a
-        hit, the one with the highest mean of hits is asked first, so that a surviving family is found soonest.
+        `pending` are the calls submitted, as they were given out here, and not yet taken by `after`. The families are
+        asked in turn; once one has a hit, the one with the highest mean of hits is asked first, so that a surviving
+        family is found soonest.
         """
         room = self.criterion.max_calls - self.calls - len(pending)
         if room < 1:
