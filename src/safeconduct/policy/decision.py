@@ -78,7 +78,7 @@ def combine(decisions: Iterable[Decision[Outcome]]) -> Decision[Outcome]:
 _GRAVITY = (Outcome.ALLOWED, Outcome.DISCOURAGED, Outcome.UNKNOWN, Outcome.BLOCKED)
 
 
-def plain(value: object) -> object:
+def plain(value: object) -> object:  # noqa: PLR0911  # one answer for each kind of value
     """Return the value as plain data, fit for JSON: enums by value, instants in UTC, unknown kinds as text."""
     match value:
         case Enum():
