@@ -64,8 +64,12 @@ class AssayTest:
             return replace(self, late=self.late + 1)
         hit = int(outcome is TrialOutcome.HIT)
         miss = int(outcome is TrialOutcome.MISS)
-        counted = replace(self, hits=self.hits + hit, misses=self.misses + miss, unknown=self.unknown + 1 - hit - miss)
-        return replace(counted, standing=_standing(counted))
+        return self.counted(hits=self.hits + hit, misses=self.misses + miss, unknown=self.unknown + 1 - hit - miss)
+
+    def counted(self, *, hits: int, misses: int, unknown: int = 0) -> "AssayTest":
+        """Return the test with these counts and what they show."""
+        test = replace(self, hits=hits, misses=misses, unknown=unknown)
+        return replace(test, standing=_standing(test))
 
 
 def _standing(test: AssayTest) -> AssayStanding:

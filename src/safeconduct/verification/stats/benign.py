@@ -84,13 +84,18 @@ class BenignTest:
         """Return the test after one more pair; HIT means that the benign answer served."""
         if self.standing is not BenignStanding.OPEN:
             return replace(self, late=self.late + 1)
-        counted = replace(
-            self,
-            worst=_plus(self.worst, _low(after) - _high(before)),
+        return self.counted(
+            _plus(self.worst, _low(after) - _high(before)),
             best=_plus(self.best, _high(after) - _low(before)),
             unknown=self.unknown + (_low(after) != _high(after) or _low(before) != _high(before)),
         )
-        return replace(counted, standing=_standing(counted))
+
+    def counted(
+        self, worst: tuple[int, int, int], *, best: tuple[int, int, int] | None = None, unknown: int = 0
+    ) -> "BenignTest":
+        """Return the test with these counts and what they show; without `best` every answer is known."""
+        test = replace(self, worst=worst, best=worst if best is None else best, unknown=unknown)
+        return replace(test, standing=_standing(test))
 
 
 def log_e_non_inferior(counts: tuple[int, int, int], *, margin: float) -> float:
