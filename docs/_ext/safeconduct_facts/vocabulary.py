@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words that scripts rely on: error codes, event tags, settings."""
+
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from itertools import groupby
+
+from safeconduct.domain.event import EventTag
+from safeconduct.errors import SafeconductError
+from safeconduct.server.project.config import PREFIX, Config
+from safeconduct_facts.markdown import cell, code, first_sentence, section, table
+
+MIB = 1024 * 1024
+_SINGLE = {"str": "text", "int": "whole number", "float": "number", "Path": "folder"}
+
+
+def errors(root: type[SafeconductError] = SafeconductError) -> Iterator[type[SafeconductError]]:
+    """Yield the root and all that descend from it, parents first."""
+    yield root
+    for child in root.__subclasses__():
+        yield from errors(child)
+
+
+def error_codes() -> str:
+    """Return every error with its code, its meaning and what it is a kind of."""
+    found = [error for error in errors() if error.__module__ == "safeconduct.errors"]
+    return "\n".join(
+        section(2, f"`{error.code}`", anchor=f"error-{error.code}")
+        + f"\n{first_sentence(error.__doc__)}\n\n"
+        + (f"A kind of [`{error.__bases__[0].code}`](#error-{error.__bases__[0].code}). " if error in found[1:] else "")
+        + f"In code: `{error.__name__}`.\n"
+        for error in found
+    )
+
+
+def event_tags() -> str:
+    """Return every tag, by the part of the server that records it."""
+    parts = []
+    for source, tags in groupby(sorted(EventTag, key=_place), key=lambda tag: tag.split(":")[0]):
+        rows = [(code(tag), cell(tag.split(":")[1]), cell(tag.split(":")[2].replace("_", " "))) for tag in tags]
+        parts.append(section(2, f"`{source}`") + "\n" + table(("tag", "subject", "act"), rows))
+    return "\n".join(parts)
+
+
+def _place(tag: EventTag) -> str:
+    return tag.split(":")[0]
+
+
+def settings() -> str:
+    """Return every setting with its name in the file and in the environment, kind, default and meaning."""
+    rows = [
+        (
+            code(entry.name if entry.name != "home" else ""),
+            code(PREFIX + entry.name.upper()),
+            kind(str(entry.type)),
+            default(entry),
+            cell(entry.metadata["help"]),
+        )
+        for entry in fields(Config)
+    ]
+    return table(("key in the file", "environment", "kind", "default", "meaning"), rows)
+
+
+def kind(annotation: str) -> str:
+    """Return the kind of a setting in words."""
+    name = annotation.removeprefix("<class '").removesuffix("'>").removeprefix("pathlib.")
+    if "Literal" in name:
+        return " or ".join(code(value.strip("' ")) for value in name.partition("[")[2].rstrip("]").split(","))
+    if name.startswith("tuple"):
+        return "list of texts"
+    if "bool" in name:
+        return "yes or no"
+    return _SINGLE[name]
+
+
+def default(entry: "Field[object]") -> str:
+    """Return the default of a setting as the file would say it."""
+    value = entry.default
+    if value is MISSING:
+        return "`var`"
+    match value:
+        case None | "" | ():
+            return ""
+        case bool():
+            return code(str(value).lower())
+        case tuple():
+            return code("[" + ", ".join(f'"{item}"' for item in value) + "]")
+        case int() if value % MIB == 0 and value:
+            return f"`{value}` ({value // MIB} MiB)"
+        case _:
+            return code(value)
