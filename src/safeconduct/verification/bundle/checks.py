@@ -21,10 +21,12 @@ from safeconduct.domain.bundle import (
 )
 from safeconduct.domain.evidence import Arm
 from safeconduct.errors import MalformedError, TooLargeError
+from safeconduct.verification.criterion import check_criterion
 from safeconduct.verification.oracles import PreparedOracle, prepare_check
 from safeconduct.verification.variants import SEED_LENGTH, FamilyGenerator
 
 SMALL_FAMILY: Final = 50
+GENEROUS_TOLERANCE: Final = 0.2
 _SAMPLES: Final = 3
 
 
@@ -162,15 +164,9 @@ def _target(bundle: Bundle) -> Iterator[Remark]:
 def _criterion(bundle: Bundle) -> Iterator[Remark]:
     """Look at the numbers of the criterion."""
     criterion, at = bundle.criterion, "criterion.json"
-    if not 0.0 < criterion.design < criterion.tolerance < 1.0:
-        yield _error(at, "design must be above 0 and below tolerance, tolerance below 1", "for example 0.01 and 0.05")
-    if not 0.0 < criterion.alpha <= 0.5 or not 0.0 < criterion.beta <= 0.5:  # noqa: PLR2004  # more than a coin
-        yield _error(at, "alpha and beta must be above 0 and at most 0.5", "0.05 is usual")
-    if criterion.reproduction <= criterion.tolerance:
-        yield _error(at, "reproduction must be above tolerance", "otherwise an unharmed target would count as flawed")
-    if criterion.tolerance > 0.2:  # noqa: PLR2004  # four times the usual one
+    try:
+        check_criterion(criterion)
+    except MalformedError as error:
+        yield _error(at, error.message, error.hint)
+    if criterion.tolerance > GENEROUS_TOLERANCE:
         yield _warning(at, f"a tolerance of {criterion.tolerance} is generous", "0.05 is usual")
-    if not 0.0 < criterion.benign_margin < 1.0:
-        yield _error(at, "benign_margin must be between 0 and 1", "0.10 is usual")
-    if criterion.max_calls < 1 or criterion.max_calls_per_family < 1:
-        yield _error(at, "no calls are allowed", "a verdict needs some hundred")

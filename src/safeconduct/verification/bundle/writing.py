@@ -27,8 +27,8 @@ from safeconduct.domain.bundle import (
     Pattern,
     TargetSpec,
 )
-from safeconduct.domain.evidence import Criterion
 from safeconduct.domain.safe_json import Json
+from safeconduct.verification.criterion import criterion_terms
 
 BENIGN_FILE: Final = "benign.jsonl"
 
@@ -41,7 +41,7 @@ def bundle_documents(bundle: Bundle) -> dict[str, bytes]:
         "attack.json": _document(_attack(bundle.attack)),
         "oracle.json": _document(oracle_json(bundle.oracle)),
         BENIGN_FILE: b"".join(_line(_control(control)) for control in bundle.benign),
-        "criterion.json": _document(criterion_json(bundle.criterion)),
+        "criterion.json": _document(criterion_terms(bundle.criterion)),
         "limits.json": _document(_limits(bundle.limits)),
         "env.json": _document(_environment(bundle.environment)),
     }
@@ -161,11 +161,6 @@ def _control(control: BenignControl) -> dict[str, Json]:
         "check": _check(control.check),
         "useful_when_hit": control.useful_when_hit,
     }
-
-
-def criterion_json(criterion: Criterion) -> dict[str, Json]:
-    """Return `criterion.json`."""
-    return asdict(criterion)
 
 
 def _limits(limits: Limits) -> dict[str, Json]:

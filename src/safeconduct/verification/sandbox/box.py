@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start Python code in the box, talk to it over standard input and output, and end the whole tree.
+
+What the code sees: /usr read-only, the shown folders read-only, a fresh /proc and /dev, one bounded temporary folder,
+no network but its own loopback, no environment but PATH and HOME, no descriptor but the three standard ones. It can
+hand out nothing but its standard output, which is read with a limit. A box must be opened and used in one thread that
+lives at least as long: the kernel ends the box when the thread that started it ends.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from safeconduct.domain.bundle import Limits
+from safeconduct.errors import SandboxError, TargetError
+from safeconduct.verification.sandbox import launcher
+from safeconduct.verification.sandbox.seccomp import filter_program
+
+BOX_UID: Final = 64123
+"""The user to whom the superuser drops; it owns nothing and is nobody else's."""
+MAX_LINE: Final = 1 << 20
+MAX_OUTPUT: Final = 1 << 20
+TEMPORARY_BYTES: Final = 64 << 20
+_NOBODY: Final = "65534"
+_INSTALL: Final = "install it with: apt-get install bubblewrap"
+# The number of processes is limited inside, because there the kernel counts the processes of the box alone.
+_PREAMBLE: Final = "import resource as _r; _r.setrlimit(_r.RLIMIT_NPROC, ({0}, {0})); del _r\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxResult:
+    """What a finished box left: exit status (negative for a signal), output up to the limit, and how it ended."""
+
+    status: int
+    output: bytes
+    complaint: str
+    timed_out: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sandbox:
+    """How boxes are made on this machine."""
+
+    bubblewrap: str
+    uid: int = BOX_UID
+
+    @classmethod
+    def find(cls) -> "Sandbox":
+        """Return the sandbox of this machine.
+
+        Raises:
+            SandboxError: bubblewrap is not installed, or the machine is no Linux.
+        """
+        if sys.platform != "linux":
+            raise SandboxError("the sandbox needs Linux", hint="run the verifier in a Linux virtual machine")
+        found = shutil.which("bwrap", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/local/bin")
+        if found is None:
+            raise SandboxError("bubblewrap is not installed", hint=_INSTALL)
+        return cls(bubblewrap=found)
+
+    async def run(self, source: str, *, stdin: bytes, limits: Limits, packages: Sequence[Path] = ()) -> BoxResult:
+        """Run the code to its end, at most `limits.wall_seconds`, and return what it left.
+
+        Raises:
+            SandboxError: the box could not be made.
+        """
+        box = await self.open(source, limits=limits, packages=packages)
+        timed_out = False
+        output = b""
+        try:
+            async with asyncio.timeout(limits.wall_seconds):
+                output = await box.exchange(stdin)
+        except TimeoutError:
+            timed_out = True
+        status = await box.close()
+        if status == launcher.FAILED:
+            raise SandboxError("the box could not be made", hint=box.complaint)
+        return BoxResult(status=status, output=output, complaint=box.complaint, timed_out=timed_out)
+
+    async def open(self, source: str, *, limits: Limits, packages: Sequence[Path] = ()) -> "Box":
+        """Start the code and return its box; close it in the end.
+
+        Raises:
+            SandboxError: a folder to be shown is missing, or the launcher cannot be started.
+        """
+        for folder in packages:
+            if not folder.is_dir():
+                raise SandboxError("a folder of packages is missing", hint="look at the path", folder=folder.name)
+        with _seccomp_descriptor() as descriptor:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *self._command(source, limits=limits, packages=packages, descriptor=descriptor),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    pass_fds=(descriptor,),
+                    start_new_session=True,
+                    env={},
+                    cwd="/",
+                    limit=MAX_LINE,
+                )
+            except OSError as error:
+                raise SandboxError("the box could not be started", hint=os.strerror(error.errno or 0)) from error
+        return Box(process)
+
+    def _command(self, source: str, *, limits: Limits, packages: Sequence[Path], descriptor: int) -> tuple[str, ...]:
+        """Return the command of the launcher."""
+        python, home = _interpreter()
+        shown = [*(str(folder.resolve()) for folder in packages), *([home] if home else [])]
+        argv = [self.bubblewrap, *_profile(packages=len(packages), python=bool(home)), "--seccomp", str(descriptor)]
+        code = _PREAMBLE.format(limits.processes) + source
+        plan = {
+            "argv": [*argv, "--", python, "-I", "-B", "-c", code],
+            "show": shown,
+            "uid": self.uid,
+            "keep": [descriptor],
+            "limits": {
+                "memory": limits.memory_bytes,
+                "file": limits.file_bytes,
+                "cpu": limits.cpu_seconds,
+                "files": limits.open_files,
+                "core": 0,
+            },
+        }
+        return (sys.executable, "-I", "-S", launcher.__file__, json.dumps(plan))
+
+
+class Box:
+    """One running box."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.complaint = ""
+
+    @property
+    def pid(self) -> int:
+        """Return the process that keeps the box; it is the leader of its process group."""
+        return self._process.pid
+
+    async def ask(self, line: bytes) -> bytes:
+        """Send one line and return the next one.
+
+        Raises:
+            TargetError: the code ended, closed its output, or wrote a line beyond the limit.
+        """
+        stdin, stdout = self._pipes()
+        try:
+            stdin.write(line + b"\n")
+            await stdin.drain()
+            answer = await stdout.readline()
+        except (ConnectionError, ValueError) as error:
+            raise TargetError("the code in the box broke off", hint="it ended or wrote too much") from error
+        if not answer.endswith(b"\n"):
+            raise TargetError("the code in the box ended", hint="it crashed, or passed a limit on memory or time")
+        return answer
+
+    async def exchange(self, data: bytes) -> bytes:
+        """Send everything, close, and return the output up to the limit."""
+        stdin, stdout = self._pipes()
+        with contextlib.suppress(ConnectionError):
+            stdin.write(data)
+            await stdin.drain()
+            stdin.close()
+        output = b""
+        while len(output) < MAX_OUTPUT and (chunk := await stdout.read(1 << 16)):
+            output += chunk
+        return output[:MAX_OUTPUT]
+
+    async def close(self) -> int:
+        """End the whole tree, whatever it does, and return the status.
+
+        Ending the leader is enough: the kernel then ends the first process of the box, and with it all others. A code
+        that has ended by itself keeps its own status.
+        """
+        stdin, _ = self._pipes()
+        stdin.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await self._process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        status = await self._process.wait()
+        await self._drain()
+        return status
+
+    async def _drain(self) -> None:
+        """Read what is left, so that the pipes are closed, and keep a little of the complaint."""
+        _, stdout = self._pipes()
+        assert self._process.stderr is not None  # noqa: S101  # it was opened as a pipe
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                text = await self._process.stderr.read(2_000)
+                self.complaint = "".join(char for char in text.decode("ascii", "replace") if char.isprintable())[-300:]
+                while await self._process.stderr.read(1 << 16) or await stdout.read(1 << 16):
+                    pass
+
+    def _pipes(self) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
+        """Return the pipes to and from the code."""
+        assert self._process.stdin is not None  # noqa: S101  # it was opened as a pipe
+        assert self._process.stdout is not None  # noqa: S101  # it was opened as a pipe
+        return self._process.stdin, self._process.stdout
+
+
+def _profile(*, packages: int, python: bool) -> list[str]:
+    """Return the arguments of bubblewrap that make the box."""
+    arguments = [
+        *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--clearenv"),
+        *("--cap-drop", "ALL", "--uid", _NOBODY, "--gid", _NOBODY, "--hostname", "box"),
+        *("--setenv", "PATH", "/usr/bin", "--setenv", "HOME", "/tmp"),  # noqa: S108  # inside the box
+        *("--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"),
+    ]
+    for name in ("bin", "lib", "lib64"):
+        link = Path("/", name)
+        if link.is_symlink():
+            arguments += ["--symlink", f"usr/{name}", f"/{name}"]
+        elif link.is_dir():
+            arguments += ["--ro-bind", f"/{name}", f"/{name}"]
+    for number in range(packages):
+        arguments += ["--ro-bind", f"{{show{number}}}", f"/packages/{number}"]
+    if python:
+        arguments += ["--ro-bind", f"{{show{packages}}}", "/python"]
+    size = str(TEMPORARY_BYTES)
+    return [
+        *arguments,
+        *("--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/dev/shm", "--size", size),  # noqa: S108
+        *("--tmpfs", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),  # noqa: S108
+    ]
+
+
+def _interpreter() -> tuple[str, str]:
+    """Return the interpreter's path in the box, and the folder to be shown as /python if it is not under /usr."""
+    executable = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    if executable.is_relative_to("/usr"):
+        return str(executable), ""
+    home = Path(sys.base_prefix).resolve()
+    return str(Path("/python") / executable.relative_to(home)), str(home)
+
+
+@contextlib.contextmanager
+def _seccomp_descriptor() -> Iterator[int]:
+    """Lend a descriptor from which the filter can be read."""
+    descriptor = os.memfd_create("seccomp", 0)
+    try:
+        os.write(descriptor, filter_program())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
