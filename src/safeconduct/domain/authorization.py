@@ -27,16 +27,16 @@ class TargetGrant:
     """One target that may be tested.
 
     For a chat endpoint `url` is the base address (to which `/chat/completions` is added). For a local classifier
-    `entry` is `module:function` and `packages` the folders that are shown to the box, read-only. `secret_name` names
-    the secret that the broker adds as a bearer token. Private and loopback addresses are refused unless
-    `allow_private`.
+    `entry` is `module:function` and `packages` the folder that is shown to the box, read-only; several are separated
+    by colons, as on a search path. `secret_name` names the secret that the broker adds as a bearer token. Private and
+    loopback addresses are refused unless `allow_private`.
     """
 
     model: str
     adapter: Adapter = Adapter.OPENAI_CHAT
     url: str = ""
     entry: str = ""
-    packages: tuple[str, ...] = ()
+    packages: str = ""
     caps: Caps = Caps()
     starts_at: datetime | None = None
     ends_at: datetime | None = None
