@@ -182,6 +182,15 @@ class RootCause(StrEnum):
     UNKNOWN = "unknown"
 
 
+class OutputFidelity(StrEnum):
+    """How usable for harm the output of a content flaw is, as an expert judges it."""
+
+    NONE = "none"
+    LOW = "low"
+    HIGH = "high"
+    NOT_TOLD = "not_told"
+
+
 class MayTrain(StrEnum):
     """Whether a recipient may use the reported data to train."""
 
@@ -229,13 +238,29 @@ class Attack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What was measured: trials per family, controls, and whether the flaw is stochastic at all."""
+    """What was measured: trials per family, controls, and whether the flaw is stochastic at all.
+
+    `subjects_tried` and `subjects_hit` say for how many unrelated subjects a content flaw was tried and worked.
+    """
 
     stochastic: Answer = Answer.UNKNOWN
     trials: tuple[TrialSummary, ...] = ()
     controls: str = ""
     transfers_to: tuple[str, ...] = ()
     may_train: MayTrain = MayTrain.NO
+    subjects_tried: int | None = None
+    subjects_hit: int | None = None
+    output_fidelity: OutputFidelity = OutputFidelity.NOT_TOLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fairness:
+    """What differs between groups of people, how it was measured, and what it is held against."""
+
+    groups: tuple[str, ...] = ()
+    metric: str = ""
+    gap: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +348,7 @@ class Report:
     harm: Harm = Harm()
     exposure: Exposure = Exposure()
     incident: Incident = Incident()
+    fairness: Fairness = Fairness()
     discovered_at: date | None = None
     discovery_method: DiscoveryMethod = DiscoveryMethod.NOT_TOLD
     authorization: str = ""
