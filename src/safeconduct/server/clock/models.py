@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was said about deadlines, and which have fired. Deadlines themselves are derived and never stored."""
+
+from django.db import models
+
+from safeconduct.server.cases.models import Case
+
+KIND_LENGTH = 32
+ID_LENGTH = 40
+
+
+class Extension(models.Model):
+    """One granted extension of one kind of deadline of a case; there is at most one."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="extensions")
+    kind = models.CharField(max_length=KIND_LENGTH)
+    days = models.PositiveSmallIntegerField()
+    reason = models.TextField()
+    actor = models.CharField(max_length=ID_LENGTH)
+    granted_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("granted_at",)
+        constraints = (models.UniqueConstraint(fields=("case", "kind"), name="one_extension_per_kind_of_deadline"),)
+
+    def __str__(self) -> str:
+        """Return kind and length."""
+        return f"{self.kind}: {self.days} days more"
+
+
+class Pause(models.Model):
+    """A visible pause of a case's clocks, for example while the reporter is asked. There is at most one."""
+
+    case = models.OneToOneField(Case, on_delete=models.CASCADE, related_name="pause")
+    reason = models.TextField()
+    actor = models.CharField(max_length=ID_LENGTH)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        """Return the reason."""
+        return self.reason
+
+
+class Firing(models.Model):
+    """A deadline that fired. The constraint makes it fire once, whatever crashes or restarts."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="firings")
+    kind = models.CharField(max_length=KIND_LENGTH)
+    due_at = models.DateTimeField()
+    fired_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("fired_at",)
+        constraints = (models.UniqueConstraint(fields=("case", "kind", "due_at"), name="a_deadline_fires_once"),)
+
+    def __str__(self) -> str:
+        """Return the kind and the instant."""
+        return f"{self.kind} at {self.due_at:%Y-%m-%d %H:%M}Z"

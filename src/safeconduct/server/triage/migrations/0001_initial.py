@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import django.db.models.deletion
+import safeconduct.server.triage.models
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    initial = True
+
+    dependencies = [
+        ('authorizations', '0001_initial'),
+        ('intake', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Assessment',
+            fields=[
+                ('id', models.CharField(default=safeconduct.server.triage.models.new_assessment_id, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('state', models.CharField(choices=[('open', 'open'), ('waiting', 'waiting for the reporter'), ('accepted', 'accepted'), ('rejected', 'not accepted'), ('duplicate', 'already known')], default='open', max_length=10)),
+                ('facts', models.JSONField(default=dict)),
+                ('answers', models.JSONField(default=dict)),
+                ('overrides', models.JSONField(default=list)),
+                ('tier', models.CharField(blank=True, choices=[('none', 'none'), ('low', 'low'), ('medium', 'medium'), ('high', 'high'), ('critical', 'critical')], max_length=10)),
+                ('tier_low', models.CharField(blank=True, choices=[('none', 'none'), ('low', 'low'), ('medium', 'medium'), ('high', 'high'), ('critical', 'critical')], max_length=10)),
+                ('cvss_vector', models.CharField(blank=True, max_length=300)),
+                ('ml_profile', models.CharField(blank=True, max_length=120)),
+                ('exploitation', models.CharField(blank=True, max_length=10)),
+                ('tracks', models.JSONField(default=list)),
+                ('priority', models.CharField(blank=True, db_index=True, max_length=120)),
+                ('rulebook', models.CharField(blank=True, max_length=120)),
+                ('made_at', models.DateTimeField()),
+                ('changed_at', models.DateTimeField()),
+                ('decided_at', models.DateTimeField(blank=True, null=True)),
+                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('duplicate_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='duplicates', to='intake.report')),
+                ('report', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='assessment', to='intake.report')),
+            ],
+            options={
+                'ordering': ('priority', 'made_at'),
+            },
+        ),
+        migrations.CreateModel(
+            name='GateRun',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('not_run', 'not run'), ('queued', 'queued'), ('running', 'running'), ('reproduced', 'reproduced'), ('not_reproduced', 'did not reproduce'), ('invalid', 'bundle not usable'), ('error', 'target or sandbox failed')], default='not_run', max_length=16)),
+                ('reason', models.CharField(blank=True, max_length=400)),
+                ('calls', models.PositiveIntegerField(default=0)),
+                ('hits', models.PositiveIntegerField(default=0)),
+                ('summary', models.JSONField(default=dict)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('made_at', models.DateTimeField()),
+                ('started_at', models.DateTimeField(blank=True, null=True)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('report', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gate_runs', to='intake.report')),
+                ('target', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='gate_runs', to='authorizations.target')),
+            ],
+            options={
+                'ordering': ('-made_at', '-id'),
+            },
+        ),
+        migrations.CreateModel(
+            name='Appeal',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('body', models.BinaryField()),
+                ('made_at', models.DateTimeField()),
+                ('decided_at', models.DateTimeField(blank=True, null=True)),
+                ('upheld', models.BooleanField(blank=True, null=True)),
+                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('assessment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='triage.assessment')),
+            ],
+            options={
+                'ordering': ('made_at',),
+                'constraints': [models.UniqueConstraint(condition=models.Q(('decided_at__isnull', True)), fields=('assessment',), name='one_open_appeal_per_assessment')],
+            },
+        ),
+    ]
