@@ -17,7 +17,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from safeconduct_facts import commands, machines, records, vocabulary
+from safeconduct_facts import commands, machines, records, rules, vocabulary
 
 FENCE = re.compile(r"^```\{facts\} ([a-z-]+)\n```$", re.MULTILINE)
 
@@ -25,9 +25,12 @@ FACTS: Mapping[str, Callable[[], str]] = {
     "bundle-format": records.bundle_format,
     "commands": commands.reference,
     "consent-machine": machines.consent,
+    "deadlines": rules.deadlines,
     "embargo-machine": machines.embargo,
     "error-codes": vocabulary.error_codes,
     "event-tags": vocabulary.event_tags,
+    "harm-bases": rules.harm_bases,
+    "ml-profile": rules.ml_profile,
     "report-machine": machines.report,
     "report-schema": records.report_schema,
     "settings": vocabulary.settings,
