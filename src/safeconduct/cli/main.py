@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from safeconduct.cli import ledger
 from safeconduct.cli.output import ExitCode, complain
 from safeconduct.errors import SafeconductError
 
@@ -16,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(ledger.app, name="ledger")
 
 
 @app.callback(invoke_without_command=True)
