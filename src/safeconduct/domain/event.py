@@ -15,6 +15,7 @@ class EventTag(StrEnum):
     PARTY_PASSWORD_CHANGED = "parties:party:password_changed"  # noqa: S105  # a tag, not a secret
     ORGANIZATION_CREATED = "parties:organization:created"
     PARTY_INVITED = "parties:invitation:sent"
+    PARTY_UNINVITED = "parties:invitation:withdrawn"
     PARTY_JOINED = "parties:invitation:accepted"
     TOKEN_ISSUED = "parties:token:issued"  # noqa: S105  # a tag, not a secret
     TOKEN_REVOKED = "parties:token:revoked"  # noqa: S105  # a tag, not a secret

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The acts of the record: write an event in the transaction of the act, and chain what was written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from safeconduct.domain.event import EventTag
@@ -10,7 +10,7 @@ from safeconduct.server.audit.chain import ROOT, next_digest
 from safeconduct.server.audit.models import Event, Link
 from safeconduct.server.audit.writes import atomic_write, only_one
 
-Fact = str | int | bool | None | list[str] | list[int]
+Fact = str | int | bool | None | Sequence[str] | Sequence[int]
 BATCH = 2000
 
 

@@ -15,6 +15,7 @@ from safeconduct.server.parties.models import Party
 
 ID_LENGTH = 40
 KEY_LENGTH = 160
+KIND_LENGTH = 60
 
 
 class Channel(StrEnum):
@@ -43,9 +44,13 @@ def new_job_id() -> str:
 
 
 class Leased(models.Model):
-    """What is taken under a lease, tried again after a pause, and given up after some attempts."""
+    """What is taken under a lease, tried again after a pause, and given up after some attempts.
 
-    due_at = models.DateTimeField(db_index=True)
+    `kind` says what is to be done: the channel of a message, the name of a job.
+    """
+
+    kind = models.CharField(max_length=KIND_LENGTH)
+    due_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
     outcome = models.CharField(
@@ -58,13 +63,13 @@ class Leased(models.Model):
     class Meta:
         abstract = True
         ordering = ("due_at",)
+        indexes = (models.Index(fields=("kind", "outcome", "due_at"), name="%(class)s_due"),)
 
 
 class Message(Leased):
     """A message to one person. Its text holds no content of a case: it says where to look."""
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_message_id, editable=False)
-    channel = models.CharField(max_length=10, choices=[(channel.value, channel.value) for channel in Channel])
     party = models.ForeignKey(Party, null=True, blank=True, on_delete=models.CASCADE, related_name="messages")
     address = models.EmailField(blank=True)
     about = models.CharField(max_length=ID_LENGTH, blank=True, db_index=True)
@@ -80,10 +85,9 @@ class Message(Leased):
 
 
 class Job(Leased):
-    """Work for the service itself: what to do (`kind`) to which thing (`subject`)."""
+    """Work for the service itself: what to do to which thing."""
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_job_id, editable=False)
-    kind = models.CharField(max_length=60, db_index=True)
     subject = models.CharField(max_length=ID_LENGTH)
 
     class Meta(Leased.Meta):

@@ -8,12 +8,12 @@ the same answer, 404 with the same words.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Concatenate, ParamSpec, cast
 
-from allauth.mfa.adapter import get_adapter as factor_adapter
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -36,10 +36,12 @@ from safeconduct.errors import (
     UnavailableError,
     VerificationError,
 )
+from safeconduct.server.parties import queries
 from safeconduct.server.parties.models import Party
 from safeconduct.server.parties.viewer import ANYONE, Viewer
 
 P = ParamSpec("P")
+View = Callable[..., HttpResponseBase]
 log = logging.getLogger("safeconduct.access")
 
 STATUS: dict[type[SafeconductError], HTTPStatus] = {
@@ -72,16 +74,10 @@ class OpenRequest(HttpRequest):
     now: datetime
 
 
-def acts_for(
-    *roles: Role,
-) -> Callable[
-    [Callable[Concatenate[PartyRequest, P], HttpResponseBase]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]
-]:
+def acts_for(*roles: Role) -> Callable[[Callable[Concatenate[PartyRequest, P], HttpResponseBase]], View]:
     """Let in signed-in parties that hold one of the roles; without roles, every signed-in party."""
 
-    def mark(
-        view: Callable[Concatenate[PartyRequest, P], HttpResponseBase],
-    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    def mark(view: Callable[Concatenate[PartyRequest, P], HttpResponseBase]) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
@@ -97,9 +93,7 @@ def acts_for(
     return mark
 
 
-def open_to_all(
-    view: Callable[Concatenate[OpenRequest, P], HttpResponseBase],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+def open_to_all(view: Callable[Concatenate[OpenRequest, P], HttpResponseBase]) -> View:
     """Let in everyone, and give the view a viewer and the instant."""
 
     @wraps(view)
@@ -117,6 +111,16 @@ def viewer_of(party: Party) -> Viewer:
     """Return the party as the value that queries take."""
     memberships = frozenset(party.memberships.values_list("organization_id", flat=True))
     return Viewer(party_id=PartyId(party.pk), roles=party.roles, organizations=memberships)
+
+
+def viewer_of_token(text: str, *, now: datetime) -> Viewer:
+    """Return the program that shows this token as a viewer, narrowed to the token's scopes.
+
+    Raises:
+        NotPermittedError: the token does not hold.
+    """
+    party, scopes = queries.party_of_token(text, now=now)
+    return replace(viewer_of(party), scopes=scopes)
 
 
 def status_of(error: SafeconductError) -> HTTPStatus:
@@ -146,7 +150,7 @@ def needs_second_factor(party: Party) -> bool:
     """Tell whether the party must set up a second factor before it may go on."""
     if not settings.SAFECONDUCT.demands_second_factor or party.roles.isdisjoint(FACTOR_ROLES):
         return False
-    return not factor_adapter().is_mfa_enabled(party)
+    return not queries.has_second_factor(party)
 
 
 class SecondFactor:

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How django-allauth behaves here: no open sign-up, no address, sessions that know when they began."""
+"""How django-allauth behaves here: no open sign-up, no address, sessions that know when they began.
 
+The seed of the second factor and of the recovery codes is stored sealed with a key of the key ring, so the database and
+its backup alone do not open an account.
+"""
+
+import base64
+import secrets
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -9,7 +15,12 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils import timezone
 
+from safeconduct.crypto.sealing import DataKey, Place, open_field, seal_field
+from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.parties.sessions import BEGAN
+
+FACTOR_PLACE = Place(table="mfa_authenticator", column="data", row="")
+FACTOR_PURPOSE = "second-factor"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -37,4 +48,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
 
 
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
-    """The second factor."""
+    """The second factor, stored sealed."""
+
+    def encrypt(self, text: str) -> str:
+        """Return the seed sealed, as text."""
+        sealed = seal_field(_factor_key(), text.encode(), place=FACTOR_PLACE, entropy=secrets.token_bytes)
+        return base64.b64encode(sealed).decode("ascii")
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Return the seed.
+
+        Raises:
+            SealError: the key of the key ring is another one.
+        """
+        return open_field(_factor_key(), base64.b64decode(encrypted_text), place=FACTOR_PLACE).decode()
+
+
+def _factor_key() -> DataKey:
+    return DataKey(key_ring().purpose_key(FACTOR_PURPOSE).reveal())

@@ -2,14 +2,18 @@
 """Reads of parties: accounts, organizations, tokens, links and sessions."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 
+from allauth.mfa.adapter import get_adapter as factor_adapter
 from django.db.models import QuerySet
 
-from safeconduct.domain.parties import Role
-from safeconduct.errors import NotFoundError
+from safeconduct.domain.parties import Role, Scope
+from safeconduct.errors import NotFoundError, NotPermittedError
 from safeconduct.server.parties.models import ApiToken, Invitation, Organization, Party, WebSession
 from safeconduct.server.parties.viewer import Viewer
+
+REFERENCE_LENGTH = 24
 
 
 def digest(secret: str) -> str:
@@ -87,11 +91,51 @@ def open_invitation(secret: str, *, now: datetime) -> Invitation:
     return invitation
 
 
-def invitations_open(*, now: datetime) -> QuerySet[Invitation]:
-    """Return the invitations that nobody has used yet."""
+def invitations_open(viewer: Viewer, *, now: datetime) -> QuerySet[Invitation]:
+    """Return the invitations that nobody has used yet, for those who may invite."""
+    if not viewer.has(Role.ADMINISTRATOR, Role.COORDINATOR):
+        return Invitation.objects.none()
     return Invitation.objects.filter(
         used_at__isnull=True, withdrawn_at__isnull=True, expires_at__gt=now, for_party__isnull=True
+    ).select_related("organization")
+
+
+def invitation_for(viewer: Viewer, invitation_id: str, *, now: datetime) -> Invitation:
+    """Return one open invitation.
+
+    Raises:
+        NotFoundError: there is none, or the viewer may not see it.
+    """
+    invitation = invitations_open(viewer, now=now).filter(pk=invitation_id).first()
+    if invitation is None:
+        raise NotFoundError("no such invitation")
+    return invitation
+
+
+def is_handle_free(handle: str) -> bool:
+    """Tell whether nobody signs in with this name."""
+    return not Party.objects.filter(handle=handle).exists()
+
+
+def has_second_factor(party: Party) -> bool:
+    """Tell whether the account has a second factor."""
+    return bool(factor_adapter().is_mfa_enabled(party))
+
+
+def party_of_token(text: str, *, now: datetime) -> tuple[Party, frozenset[Scope]]:
+    """Return whose program this is and what it may do.
+
+    Raises:
+        NotPermittedError: the token is unknown, revoked or too old, or the account is closed.
+    """
+    token = (
+        ApiToken.objects.filter(digest=digest(text), revoked_at__isnull=True, expires_at__gt=now, party__is_active=True)
+        .select_related("party")
+        .first()
     )
+    if token is None:
+        raise NotPermittedError("the token does not hold", hint="issue a new one on your account page")
+    return token.party, token.granted
 
 
 def tokens_of(viewer: Viewer) -> QuerySet[ApiToken]:
@@ -111,6 +155,45 @@ def token_of(viewer: Viewer, token_id: str) -> ApiToken:
     return token
 
 
-def sessions_of(viewer: Viewer, *, now: datetime) -> QuerySet[WebSession]:
-    """Return the viewer's own web sessions."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSession:
+    """A web session as its owner sees it; the reference names it without opening it."""
+
+    reference: str
+    began_at: datetime | None
+    ends_at: datetime
+    is_current: bool
+
+
+def sessions_of(viewer: Viewer, *, current: str | None, now: datetime) -> list[OpenSession]:
+    """Return the viewer's own web sessions, newest first."""
+    return [
+        OpenSession(
+            reference=reference_of(row),
+            began_at=row.began_at,
+            ends_at=row.expire_date,
+            is_current=row.session_key == current,
+        )
+        for row in _sessions(viewer, now=now)
+    ]
+
+
+def session_of(viewer: Viewer, reference: str, *, now: datetime) -> WebSession:
+    """Return one of the viewer's own web sessions.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    for row in _sessions(viewer, now=now):
+        if reference_of(row) == reference:
+            return row
+    raise NotFoundError("no such session")
+
+
+def reference_of(row: WebSession) -> str:
+    """Return the name of a session for pages: its key opens it and is therefore never shown."""
+    return digest(row.session_key)[:REFERENCE_LENGTH]
+
+
+def _sessions(viewer: Viewer, *, now: datetime) -> QuerySet[WebSession]:
     return WebSession.objects.filter(party_id=viewer.party_id or "-", expire_date__gt=now).order_by("-began_at")

@@ -28,6 +28,7 @@ from safeconduct.server.parties.viewer import Viewer
 
 SECRET_BYTES = 32
 PREFIX_LENGTH = 8
+FIRST = "first administrator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,18 +117,30 @@ def invite(
 
 
 @atomic_write
+def invite_to(*, roles: Iterable[Role], organization_name: str, name: str, by: Viewer, now: datetime) -> OneTimeLink:
+    """Invite somebody who speaks for the organization of that name, which is made if it is new."""
+    organization = create_organization(name=organization_name, by=by, now=now) if organization_name else None
+    return invite(roles=roles, by=by, now=now, name=name, organization=organization)
+
+
+@atomic_write
+def withdraw_invitation(*, invitation: Invitation, by: Viewer, now: datetime) -> None:
+    """End an invitation that nobody used."""
+    by.require(Role.ADMINISTRATOR, Role.COORDINATOR)
+    Invitation.objects.filter(pk=invitation.pk, used_at__isnull=True).update(withdrawn_at=now, name="", email="")
+    audit.record(EventTag.PARTY_UNINVITED, subject=invitation.pk, actor=by.actor, at=now)
+
+
+@atomic_write
 def first_administrator_link(*, now: datetime) -> OneTimeLink | None:
     """Make the link of the first administrator; nothing if there is one already. Earlier such links end."""
     only_one("parties.administrators")
     if queries.is_any_administrator():
         return None
-    queries.invitations_open(now=now).filter(name=FIRST).update(withdrawn_at=now)
+    Invitation.objects.filter(name=FIRST, used_at__isnull=True).update(withdrawn_at=now)
     link = _make_link(roles=[Role.ADMINISTRATOR, Role.COORDINATOR], name=FIRST, email="", organization=None, now=now)
     audit.record(EventTag.PARTY_INVITED, subject=link.invitation.pk, at=now, facts={"first": True})
     return link
-
-
-FIRST = "first administrator"
 
 
 @atomic_write

@@ -2,7 +2,7 @@
 """Django's session engine on our own table, so that a party's sessions can be listed and ended."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
@@ -22,7 +22,7 @@ class SessionStore(DatabaseStore):
 
     def create_model_instance(self, data: dict[str, Any]) -> WebSession:
         """Return the row: the signed data, whose session it is and when it began."""
-        row = super().create_model_instance(data)
+        row = cast("WebSession", super().create_model_instance(data))
         row.party_id = data.get(SESSION_KEY, "")
         row.began_at = datetime.fromisoformat(data[BEGAN]) if BEGAN in data else None
         return row

@@ -64,7 +64,6 @@ class Blindfold:
                 del request.META[name]
         if settings.SAFECONDUCT.is_https:
             request.META["wsgi.url_scheme"] = "https"
-            request.environ["wsgi.url_scheme"] = "https"
         return self.get_response(request)
 
 

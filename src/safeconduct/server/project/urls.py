@@ -9,8 +9,11 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("log/<path:name>", views.log_file, name="log"),
     path("", include("safeconduct.server.parties.urls")),
+    path("", include("safeconduct.server.rulebook.urls")),
     path("account/", include("safeconduct.server.parties.account_urls")),
+    path("register/", include("safeconduct.server.registry.urls")),
 ]
 
 handler400 = "safeconduct.server.project.views.bad_request"

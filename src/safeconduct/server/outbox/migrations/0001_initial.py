@@ -23,25 +23,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='Job',
-            fields=[
-                ('due_at', models.DateTimeField(db_index=True)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('outcome', models.CharField(choices=[('waiting', 'waiting'), ('done', 'done'), ('failed', 'failed')], default=safeconduct.server.outbox.models.Outcome['WAITING'], max_length=10)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('trouble', models.CharField(blank=True, max_length=40)),
-                ('key', models.CharField(max_length=160, unique=True)),
-                ('id', models.CharField(default=safeconduct.server.outbox.models.new_job_id, editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('kind', models.CharField(db_index=True, max_length=60)),
-                ('subject', models.CharField(max_length=40)),
-            ],
-            options={
-                'ordering': ('due_at',),
-                'abstract': False,
-            },
-        ),
-        migrations.CreateModel(
             name='Slot',
             fields=[
                 ('key', models.CharField(max_length=160, primary_key=True, serialize=False)),
@@ -49,9 +30,30 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Job',
+            fields=[
+                ('kind', models.CharField(max_length=60)),
+                ('due_at', models.DateTimeField()),
+                ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('attempts', models.PositiveIntegerField(default=0)),
+                ('outcome', models.CharField(choices=[('waiting', 'waiting'), ('done', 'done'), ('failed', 'failed')], default=safeconduct.server.outbox.models.Outcome['WAITING'], max_length=10)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('trouble', models.CharField(blank=True, max_length=40)),
+                ('key', models.CharField(max_length=160, unique=True)),
+                ('id', models.CharField(default=safeconduct.server.outbox.models.new_job_id, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('subject', models.CharField(max_length=40)),
+            ],
+            options={
+                'ordering': ('due_at',),
+                'abstract': False,
+                'indexes': [models.Index(fields=['kind', 'outcome', 'due_at'], name='job_due')],
+            },
+        ),
+        migrations.CreateModel(
             name='Message',
             fields=[
-                ('due_at', models.DateTimeField(db_index=True)),
+                ('kind', models.CharField(max_length=60)),
+                ('due_at', models.DateTimeField()),
                 ('lease_until', models.DateTimeField(blank=True, null=True)),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('outcome', models.CharField(choices=[('waiting', 'waiting'), ('done', 'done'), ('failed', 'failed')], default=safeconduct.server.outbox.models.Outcome['WAITING'], max_length=10)),
@@ -59,7 +61,6 @@ class Migration(migrations.Migration):
                 ('trouble', models.CharField(blank=True, max_length=40)),
                 ('key', models.CharField(max_length=160, unique=True)),
                 ('id', models.CharField(default=safeconduct.server.outbox.models.new_message_id, editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('channel', models.CharField(choices=[('mail', 'mail'), ('hand', 'hand')], max_length=10)),
                 ('address', models.EmailField(blank=True, max_length=254)),
                 ('about', models.CharField(blank=True, db_index=True, max_length=40)),
                 ('subject', models.CharField(max_length=200)),
@@ -69,6 +70,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ('due_at',),
                 'abstract': False,
+                'indexes': [models.Index(fields=['kind', 'outcome', 'due_at'], name='message_due')],
             },
         ),
     ]
