@@ -10,6 +10,7 @@ dropped; tests hold every format to that with generated records.
 A format is pure: bytes in, domain values out, and back. It knows no clock, no network and no file.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -162,6 +163,18 @@ def require_advisory(record: Record, *, title: str) -> Advisory:
     )
 
 
+def document(value: Json) -> bytes:
+    """Return the bytes of a JSON document for publication: UTF-8, sorted keys, indented, one line feed at the end.
+
+    Raises:
+        MalformedError: a text holds half of a surrogate pair.
+    """
+    try:
+        return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    except UnicodeEncodeError as error:
+        raise MalformedError("a text holds half of a surrogate pair", hint="mend the record") from error
+
+
 def leaves(data: Json, at: str = "") -> dict[str, Json]:
     """Return every scalar and every empty container of the data by its JSON Pointer."""
     if isinstance(data, dict) and data:
@@ -177,7 +190,7 @@ def leaves(data: Json, at: str = "") -> dict[str, Json]:
 class Rule:
     """What becomes of the fields that a pattern names.
 
-    In a pattern `*` stands for any one step and `**` for all that follow; a `*` of the target takes the same step.
+    In a pattern `*` stands for any one step and `**` for all that follows; the target may name them in the same order.
     """
 
     pattern: str
@@ -191,13 +204,13 @@ class Rule:
         if match is None:
             return None
         steps = iter(match.groups())
-        target = re.sub(r"\*", lambda _: next(steps, "*"), self.target)
+        target = re.sub(r"\*+", lambda _: next(steps), self.target)
         return LossEntry(source=place, fate=self.fate, target=target, reason=self.reason)
 
 
 @cache
 def _regex(pattern: str) -> str:
-    return re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "([^/]*)")
+    return re.escape(pattern).replace(r"\*\*", "(.*)").replace(r"\*", "([^/]*)")
 
 
 def declared(data: Json, rules: Iterable[Rule]) -> tuple[LossEntry, ...]:
