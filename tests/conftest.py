@@ -10,7 +10,7 @@ import pytest
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost", b"127.0.0.1", b"localhost")
 PASSWORD = "correct horse battery staple"
-GUARDED = ("audit_event", "audit_link")
+GUARDED = ("audit_event", "audit_link", "audit_leaf")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 

@@ -54,3 +54,38 @@ class SubjectKey(models.Model):
     def __str__(self) -> str:
         """Return whose key it is."""
         return self.subject
+
+
+class Commitment(models.Model):
+    """What the log is to hold: a commitment that waits for the next beat, and afterwards the index of its entry."""
+
+    kind = models.CharField(max_length=20)
+    value = models.BinaryField(max_length=32)
+    added_at = models.DateTimeField()
+    index = models.PositiveBigIntegerField(null=True, blank=True, unique=True)
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (
+            models.Index(fields=("id",), condition=models.Q(index__isnull=True), name="commitments_that_wait"),
+            models.Index(fields=("value",), name="commitments_by_value"),
+        )
+
+    def __str__(self) -> str:
+        """Return the kind and where it stands."""
+        return f"{self.kind} at {'-' if self.index is None else self.index}"
+
+
+class Leaf(models.Model):
+    """One entry of the log, in the bytes that were hashed. The order of the log is the order of the index."""
+
+    index = models.PositiveBigIntegerField(primary_key=True)
+    entry = models.BinaryField()
+
+    class Meta:
+        ordering = ("index",)
+        verbose_name_plural = "leaves"
+
+    def __str__(self) -> str:
+        """Return the index."""
+        return str(self.index)
