@@ -124,6 +124,11 @@ class Config:
         """Return the name of the transparency log."""
         return self.log_origin or f"{urlsplit(self.base_url).netloc}/log"
 
+    @property
+    def trusted_origins(self) -> tuple[str, ...]:
+        """Return the further origins whose forms are taken: onion addresses, which are reached without TLS."""
+        return tuple(f"http://{host}" for host in self.hosts if host.endswith(".onion"))
+
 
 def load_config(environ: Mapping[str, str], file: Path | None = None) -> Config:
     """Read file and environment and return the checked configuration.

@@ -122,6 +122,7 @@ CSRF_COOKIE_NAME = "__Host-form" if SAFECONDUCT.is_https else "form"
 CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SECURE = SAFECONDUCT.is_https
+CSRF_TRUSTED_ORIGINS = list(SAFECONDUCT.trusted_origins)
 CSRF_FAILURE_VIEW = "safeconduct.server.project.views.form_expired"
 LANGUAGE_COOKIE_SAMESITE = "Strict"
 LANGUAGE_COOKIE_HTTPONLY = True
