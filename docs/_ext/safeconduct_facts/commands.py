@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: every command of the Typer application with its arguments and options, as `--help` says them."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args
 
 from typer.main import get_command
 
@@ -10,6 +13,7 @@ from safeconduct.cli.main import app
 from safeconduct_facts.markdown import cell, code, paragraphs, section, table
 
 ROOT = "safeconduct"
+_WORDS: Mapping[type, str] = {Path: "PATH", str: "TEXT", int: "NUMBER", float: "NUMBER", datetime: "TIME"}
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -52,19 +56,26 @@ def anchor(name: str) -> str:
 
 def _signature(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return code(parameter.make_metavar() if _takes_nothing(parameter) else (parameter.name or "").upper())
-    names = "`, `".join([*parameter.opts, *parameter.secondary_opts])
-    takes = "" if getattr(parameter, "is_flag", False) else f" {(parameter.metavar or parameter.type.name).upper()}"
-    return f"`{names}`" + (f"{cell(takes)}" if takes else "")
+        return code(parameter.metavar or parameter.name.upper())
+    names = ", ".join(code(name) for name in [*parameter.opts, *parameter.secondary_opts])
+    return names if parameter.is_flag else f"{names} {code(parameter.metavar or _takes(parameter))}"
 
 
-def _takes_nothing(parameter: Any) -> bool:
-    return bool(parameter.metavar)
+def _takes(parameter: Any) -> str:
+    """Return what an option takes, in one word or as its choices."""
+    hint = parameter.type_descriptor.annotation
+    named = [argument for argument in (hint, *get_args(hint)) if isinstance(argument, type)]
+    for kind in named:
+        if issubclass(kind, Enum):
+            return "|".join(str(value.value) for value in kind)
+        if kind in _WORDS:
+            return _WORDS[kind]
+    return "VALUE"
 
 
 def _meaning(parameter: Any) -> str:
-    text = cell(getattr(parameter, "help", None) or "")
-    required = " Required." if parameter.required else ""
+    text = cell(parameter.help or "")
     default = parameter.default
     shown = not (default is None or default in (False, "", (), []) or callable(default))
-    return text + required + (f" Default: {code(default)}." if shown and not parameter.required else "")
+    required = " Required." if parameter.required and parameter.param_type_name == "option" else ""
+    return text + required + (f" Default: {code(getattr(default, 'value', default))}." if shown else "")
