@@ -17,6 +17,8 @@ from safeconduct.verification.stats.sequential import SequentialTest
 
 _State = TypeVar("_State", bound=Hashable)
 NEVER = 1 << 62
+NEGLIGIBLE = 1e-30
+"""A state of smaller probability is not followed; its mass is counted as open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,20 +132,23 @@ def _walk(
 ) -> Operating:
     """Carry the probabilities from call to call; `decide` says accept, refuse or go on."""
     mass: Mapping[_State, float] = {start: 1.0}
-    stopping, ended = [0.0], {True: 0.0, False: 0.0}
+    stopping, ended, dropped = [0.0], {True: 0.0, False: 0.0}, 0.0
     for n in range(1, cap + 1):
         going: dict[_State, float] = {}
         stopped = 0.0
         for state, chance in _spread(mass, moves).items():
             answer = decide(n, state)
-            if answer is None:
+            if answer is None and chance < NEGLIGIBLE:
+                dropped += chance
+            elif answer is None:
                 going[state] = chance
             else:
                 ended[answer] += chance
                 stopped += chance
         stopping.append(stopped)
         mass = going
-    return Operating(accepted=ended[True], refused=ended[False], open=sum(mass.values()), stopping=tuple(stopping))
+    left = dropped + sum(mass.values())
+    return Operating(accepted=ended[True], refused=ended[False], open=left, stopping=tuple(stopping))
 
 
 def _spread(

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`trials.jsonl`: one judged call per line, in the order of submission, each in canonical JSON (RFC 8785).
+
+The file is the evidence behind a certificate, which names it by its SHA-256; whoever has it can recompute the verdict.
+It comes from strangers, so it is read strictly: unknown and repeated names, numbers that are none, deep nesting, a line
+without its end and lines out of order are refused. It holds digests of what was sent and received, never the text.
+"""
+
+import io
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from safeconduct.domain.evidence import Arm, Trial, TrialOutcome
+from safeconduct.domain.instants import parse_instant, utc
+from safeconduct.domain.safe_json import Json, JsonLimits, canonical_json, read_lines
+from safeconduct.errors import MalformedError
+from safeconduct.verification.fields import Fields
+
+LIMITS: Final = JsonLimits(document_bytes=64 * 2**10, depth=3, line_bytes=64 * 2**10, stream_bytes=2**28)
+MAX_MUTATORS: Final = 32
+MAX_TOKENS: Final = 1_000_000_000
+MAX_SECONDS: Final = 10_000_000.0
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def write_trial(trial: Trial) -> bytes:
+    """Return the line of one trial.
+
+    Raises:
+        MalformedError: the trial holds what JSON cannot, or its time names no zone.
+    """
+    return (
+        canonical_json(
+            {
+                "number": trial.number,
+                "arm": trial.arm.value,
+                "family": trial.family,
+                "variant": trial.variant,
+                "mutators": list(trial.mutators),
+                "request_sha256": trial.request_sha256,
+                "response_sha256": trial.response_sha256,
+                "outcome": trial.outcome.value,
+                "tokens": trial.tokens,
+                "started_at": utc(trial.started_at).isoformat(),
+                "seconds": trial.seconds,
+                "detail": trial.detail,
+            }
+        )
+        + b"\n"
+    )
+
+
+def write_trials(trials: Iterable[Trial]) -> bytes:
+    """Return the whole file.
+
+    Raises:
+        MalformedError: as `write_trial`.
+    """
+    return b"".join(write_trial(trial) for trial in trials)
+
+
+def read_trials(data: bytes) -> tuple[Trial, ...]:
+    """Return the trials of a file.
+
+    Raises:
+        MalformedError: a line cannot be read, is incomplete, or does not follow on the one before.
+        IncompleteError: a line lacks a name.
+        UnknownValueError: an arm or an outcome is not in the vocabulary.
+        TooLargeError: a line, a text or the file passes its limit.
+    """
+    if data and not data.endswith(b"\n"):
+        raise MalformedError("the trials end in the middle of a line", hint="get the whole file")
+    trials = tuple(_trial(line, value) for line, value in read_lines(io.BytesIO(data), limits=LIMITS))
+    for expected, trial in enumerate(trials, start=1):
+        if trial.number != expected:
+            raise MalformedError(
+                f"trial {expected} is missing or out of order", hint="get the whole, unaltered file", number=expected
+            )
+    return trials
+
+
+def _trial(line: int, value: Json) -> Trial:
+    fields = Fields.of(value, at=f"trial on line {line}")
+    outcome = fields.choice("outcome", TrialOutcome)
+    trial = Trial(
+        number=fields.whole("number", least=1),
+        arm=fields.choice("arm", Arm),
+        family=fields.text("family", limit=200),
+        variant=fields.text("variant", limit=200),
+        mutators=_mutators(fields),
+        request_sha256=_digest(fields, "request_sha256", outcome),
+        response_sha256=_digest(fields, "response_sha256", outcome),
+        outcome=outcome,
+        tokens=fields.whole("tokens", most=MAX_TOKENS),
+        started_at=parse_instant(fields.text("started_at", limit=40)),
+        seconds=fields.real("seconds", most=MAX_SECONDS),
+        detail=fields.text("detail", limit=2_000),
+    )
+    fields.done()
+    return trial
+
+
+def _mutators(fields: Fields) -> tuple[str, ...]:
+    names = fields.texts("mutators", most=MAX_MUTATORS)
+    if any(len(name) > 200 for name in names):  # noqa: PLR2004  # the limit of every name in the file
+        raise fields.wrong("mutators", "a list of names of at most 200 characters")
+    return names
+
+
+def _digest(fields: Fields, name: str, outcome: TrialOutcome) -> str:
+    """Return the digest; only a call that failed may lack it."""
+    text = fields.text(name, limit=64)
+    if not _SHA256.fullmatch(text) and (text or outcome is not TrialOutcome.ERROR):
+        raise fields.wrong(name, "64 lower-case hexadecimal digits")
+    return text
