@@ -198,6 +198,6 @@ def _read(answer: bytes) -> dict[str, Json]:
         raise TargetError("the classifier answered garbage", hint=error.message) from error
 
 
-def _shown(value: Json | None) -> str:
+def _shown(value: Json) -> str:
     """Return the kind of an error as it may be shown."""
     return ascii(str(value))[1:-1][:80]
