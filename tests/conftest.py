@@ -3,7 +3,9 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,3 +69,20 @@ def _clean_up_may_empty_the_record() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", emptied)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _keys() -> None:
+    """Make the key ring of the tests' own home folder."""
+    from safeconduct.server.audit.ring import ensure_key_ring
+
+    ensure_key_ring()
+
+
+@pytest.fixture
+def _fresh_log(settings: Any, tmp_path: Path) -> None:
+    """Give the test a transparency log of its own, because the files of the log outlive a transaction."""
+    from safeconduct.server.audit import ring
+
+    settings.SAFECONDUCT = replace(settings.SAFECONDUCT, home=tmp_path)
+    ring.ensure_key_ring()

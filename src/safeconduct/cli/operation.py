@@ -56,10 +56,9 @@ def worker(
 
     loaded = load_django(config)
     from safeconduct.server.project import serving
-    from safeconduct.server.project.worker import run_once
 
     if once:
-        done = run_once(datetime.now(tz=UTC))
+        done = serving.work_once(loaded, now=datetime.now(tz=UTC))
         answer(dict(done), as_json=as_json, text="\n".join(f"{name}: {count}" for name, count in done.items()))
         return
     stop = threading.Event()

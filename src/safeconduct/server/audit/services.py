@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from safeconduct.domain.event import EventTag
-from safeconduct.server.audit import queries
+from safeconduct.ledger.entry import EntryKind
+from safeconduct.server.audit import ledger, queries
 from safeconduct.server.audit.chain import ROOT, next_digest
 from safeconduct.server.audit.models import Event, Link
 from safeconduct.server.audit.writes import atomic_write, only_one
@@ -25,8 +26,11 @@ def record(
 
 
 @atomic_write
-def chain() -> int:
-    """Append a link for every event that has none, and return how many were appended."""
+def chain(*, now: datetime) -> int:
+    """Append a link for the events that have none, let the log seal the head, and return how many were appended.
+
+    The head is a digest over random identifiers, so it tells nothing to who does not have the events.
+    """
     only_one("audit.chain")
     last = queries.last_link()
     digest, position = (last.digest, last.position + 1) if last else (ROOT, 0)
@@ -36,4 +40,6 @@ def chain() -> int:
         links.append(Link(position=position, event=event, digest=digest))
         position += 1
     Link.objects.bulk_create(links)
+    if links:
+        ledger.commit(kind=EntryKind.AUDIT_HEAD, value=bytes.fromhex(digest), now=now)
     return len(links)

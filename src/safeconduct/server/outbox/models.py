@@ -11,11 +11,13 @@ from enum import StrEnum
 from django.db import models
 
 from safeconduct.domain.ids import IdKind, new_id
+from safeconduct.server.audit.instance_seal import open_for
 from safeconduct.server.parties.models import Party
 
 ID_LENGTH = 40
 KEY_LENGTH = 160
 KIND_LENGTH = 60
+PURPOSE = "outbox"
 
 
 class Channel(StrEnum):
@@ -67,14 +69,17 @@ class Leased(models.Model):
 
 
 class Message(Leased):
-    """A message to one person. Its text holds no content of a case: it says where to look."""
+    """A message to one person. Its text holds no content of a case: it says where to look.
+
+    A text may hold a one-time link, so it is stored sealed and is emptied when the message has left.
+    """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_message_id, editable=False)
     party = models.ForeignKey(Party, null=True, blank=True, on_delete=models.CASCADE, related_name="messages")
     address = models.EmailField(blank=True)
     about = models.CharField(max_length=ID_LENGTH, blank=True, db_index=True)
     subject = models.CharField(max_length=200)
-    text = models.TextField()
+    sealed_text = models.BinaryField(blank=True)
 
     class Meta(Leased.Meta):
         pass
@@ -82,6 +87,11 @@ class Message(Leased):
     def __str__(self) -> str:
         """Return the subject line."""
         return self.subject
+
+    @property
+    def text(self) -> str:
+        """Return the text, which is empty once the message has left."""
+        return open_for(PURPOSE, self.sealed_text, row=self.key) if self.sealed_text else ""
 
 
 class Job(Leased):

@@ -13,9 +13,10 @@ from django.conf import settings
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.parties import Role
 from safeconduct.server.audit import services as audit
+from safeconduct.server.audit.instance_seal import seal_for
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.outbox import leases
-from safeconduct.server.outbox.models import Channel, Heartbeat, Job, Message, Outcome, Slot
+from safeconduct.server.outbox.models import PURPOSE, Channel, Heartbeat, Job, Message, Outcome, Slot
 from safeconduct.server.parties.models import Party
 from safeconduct.server.parties.viewer import Viewer
 
@@ -39,15 +40,16 @@ def queue(
     """
     reachable = address or (party.email if party is not None else "")
     channel = Channel.MAIL if settings.SAFECONDUCT.smtp_host and reachable else Channel.HAND
+    name = key or f"message:{secrets.token_hex(16)}"
     message, _ = Message.objects.get_or_create(
-        key=key or f"message:{secrets.token_hex(16)}",
+        key=name,
         defaults={
             "kind": channel,
             "party": party,
             "address": address,
             "about": about,
             "subject": subject,
-            "text": text,
+            "sealed_text": seal_for(PURPOSE, text, row=name),
             "due_at": due_at or now,
         },
     )
@@ -59,6 +61,7 @@ def mark_passed_on(*, message: Message, by: Viewer, now: datetime) -> None:
     """Note that a coordinator passed the message on by hand."""
     by.require(Role.COORDINATOR, Role.ADMINISTRATOR)
     leases.finish(message, now=now)
+    _empty(message)
     audit.record(EventTag.MESSAGE_SENT, subject=message.pk, actor=by.actor, at=now, facts={"channel": "hand"})
 
 
@@ -66,6 +69,7 @@ def mark_passed_on(*, message: Message, by: Viewer, now: datetime) -> None:
 def mark_sent(*, message: Message, now: datetime) -> None:
     """Note that the mail server took the message."""
     if leases.finish(message, now=now):
+        _empty(message)
         audit.record(EventTag.MESSAGE_SENT, subject=message.pk, at=now, facts={"channel": message.kind})
 
 
@@ -103,3 +107,7 @@ def give_heartbeat(worker: str, *, now: datetime) -> None:
     Heartbeat.objects.update_or_create(worker=worker, defaults={"at": now})
     Heartbeat.objects.filter(at__lt=now - timedelta(days=1)).delete()
     Slot.objects.filter(taken_at__lt=now - timedelta(days=400)).delete()
+
+
+def _empty(message: Message) -> None:
+    Message.objects.filter(pk=message.pk).update(sealed_text=b"", address="")

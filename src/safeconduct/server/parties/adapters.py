@@ -6,7 +6,6 @@ its backup alone do not open an account.
 """
 
 import base64
-import secrets
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -15,12 +14,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils import timezone
 
-from safeconduct.crypto.sealing import DataKey, Place, open_field, seal_field
-from safeconduct.server.audit.ring import key_ring
+from safeconduct.server.audit.instance_seal import open_for, seal_for
 from safeconduct.server.parties.sessions import BEGAN
 
-FACTOR_PLACE = Place(table="mfa_authenticator", column="data", row="")
-FACTOR_PURPOSE = "second-factor"
+PURPOSE = "second-factor"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -52,8 +49,7 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships n
 
     def encrypt(self, text: str) -> str:
         """Return the seed sealed, as text."""
-        sealed = seal_field(_factor_key(), text.encode(), place=FACTOR_PLACE, entropy=secrets.token_bytes)
-        return base64.b64encode(sealed).decode("ascii")
+        return base64.b64encode(seal_for(PURPOSE, text)).decode("ascii")
 
     def decrypt(self, encrypted_text: str) -> str:
         """Return the seed.
@@ -61,8 +57,4 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships n
         Raises:
             SealError: the key of the key ring is another one.
         """
-        return open_field(_factor_key(), base64.b64decode(encrypted_text), place=FACTOR_PLACE).decode()
-
-
-def _factor_key() -> DataKey:
-    return DataKey(key_ring().purpose_key(FACTOR_PURPOSE).reveal())
+        return open_for(PURPOSE, base64.b64decode(encrypted_text))

@@ -37,7 +37,8 @@ class Config:
         metadata={"help": "`sqlite` (in the home folder) or `postgres://user:password@host/name` (needs [postgres])."},
     )
     base_url: str = field(
-        default="http://127.0.0.1:8000", metadata={"help": "Address under which people reach the service."}
+        default="http://127.0.0.1:8000",
+        metadata={"help": "Address under which people reach the service. Default: http:// and bind."},
     )
     bind: str = field(default="127.0.0.1:8000", metadata={"help": "Address and port to listen on, or unix:PATH."})
     hosts: tuple[str, ...] = field(default=(), metadata={"help": "Further host names, for example an onion address."})
@@ -144,6 +145,8 @@ def load_config(environ: Mapping[str, str], file: Path | None = None) -> Config:
         if key not in known:
             raise ConfigurationError(f"unknown setting: {key}", hint="see the reference of settings", setting=key)
     values = {key: read_value(key, known[key], value) for key, value in raw.items()}
+    if "base_url" not in values and ":" in str(values.get("bind", "unix:")).removeprefix("unix:"):
+        values["base_url"] = f"http://{values['bind']}"
     config = Config(home=home, **values)  # type: ignore[arg-type]  # read_value checked each against its annotation
     _check(config)
     return config

@@ -7,6 +7,7 @@ itself, because its lines hold addresses; each request is told by our own log.
 
 import logging
 import threading
+from datetime import datetime
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -105,6 +106,17 @@ def serve(config: Config) -> None:
     if config.on_sqlite:
         hold(config.home / WORKER_LOCK, what="a server or worker", wait_seconds=RESTART_SECONDS)
     Server(config).run()
+
+
+def work_once(config: Config, *, now: datetime) -> dict[str, int]:
+    """Do each kind of background work once and return how much of each was done.
+
+    Raises:
+        ConflictError: on SQLite, another server or worker uses this home folder.
+    """
+    if config.on_sqlite:
+        hold(config.home / WORKER_LOCK, what="a server or worker")
+    return {task.name: task.run(now) for task in tasks()}
 
 
 def work(config: Config, stop: threading.Event) -> None:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("log/<path:name>", views.log_file, name="log"),
     path("", include("safeconduct.server.parties.urls")),
+    path("", include("safeconduct.server.outbox.urls")),
     path("", include("safeconduct.server.rulebook.urls")),
     path("account/", include("safeconduct.server.parties.account_urls")),
     path("register/", include("safeconduct.server.registry.urls")),

@@ -18,6 +18,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from safeconduct.errors import SafeconductError
+from safeconduct.server.audit import tasks as audit_tasks
 from safeconduct.server.outbox import services as outbox
 from safeconduct.server.outbox import tasks as outbox_tasks
 
@@ -39,6 +40,7 @@ def tasks() -> tuple[Task, ...]:
     often = timedelta(seconds=settings.SAFECONDUCT.worker_seconds)
     return (
         Task(name="heartbeat", run=_heartbeat, every=HEARTBEAT),
+        Task(name="audit.beat", run=audit_tasks.beat, every=timedelta(seconds=settings.SAFECONDUCT.beat_seconds)),
         Task(name="outbox.deliver", run=outbox_tasks.deliver, every=often),
     )
 
@@ -76,11 +78,6 @@ class Worker:
             if future.done():
                 del self._running[name]
                 _tell(name, future)
-
-
-def run_once(now: datetime) -> dict[str, int]:
-    """Run every task once, one after the other, and return how much each did."""
-    return {task.name: task.run(now) for task in tasks()}
 
 
 def _run(task: Task, now: datetime) -> int:

@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                 ('address', models.EmailField(blank=True, max_length=254)),
                 ('about', models.CharField(blank=True, db_index=True, max_length=40)),
                 ('subject', models.CharField(max_length=200)),
-                ('text', models.TextField()),
+                ('sealed_text', models.BinaryField(blank=True)),
                 ('party', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to=settings.AUTH_USER_MODEL)),
             ],
             options={
