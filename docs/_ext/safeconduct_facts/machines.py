@@ -21,8 +21,8 @@ PLACES: Mapping[str, Mapping[str, Point]] = {
     "report": {"S": (50, 120), "R": (170, 120), "I": (290, 210), "V": (290, 50), "A": (430, 50), "D": (430, 210),
                "C": (560, 130)},
     "embargo": {"N": (60, 110), "P": (210, 110), "A": (360, 110), "R": (510, 110), "X": (435, 240)},
-    "consent": {"no_embargo": (70, 150), "invited": (260, 180), "signatory": (520, 40), "lapsed": (520, 270),
-                "declined": (260, 290)},
+    "consent": {"no_embargo": (70, 150), "invited": (290, 180), "signatory": (520, 40), "lapsed": (520, 270),
+                "declined": (290, 290)},
 }  # fmt: skip
 HEIGHTS = {"report": 270, "embargo": 290, "consent": 320}
 

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words that scripts rely on: error codes, event tags, settings."""
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields
+from http import HTTPStatus
 from itertools import groupby
+from pathlib import Path
 
+import safeconduct
 from safeconduct.domain.event import EventTag
 from safeconduct.errors import SafeconductError
 from safeconduct.server.project.config import PREFIX, Config
 from safeconduct_facts.markdown import cell, code, first_sentence, section, table
 
 MIB = 1024 * 1024
+DOOR = Path(safeconduct.__file__).parent / "server" / "parties" / "access.py"
 _SINGLE = {"str": "text", "int": "whole number", "float": "number", "Path": "folder"}
 
 
@@ -24,13 +29,37 @@ def errors(root: type[SafeconductError] = SafeconductError) -> Iterator[type[Saf
 def error_codes() -> str:
     """Return every error with its code, its meaning and what it is a kind of."""
     found = [error for error in errors() if error.__module__ == "safeconduct.errors"]
+    answers = statuses()
     return "\n".join(
         section(2, f"`{error.code}`", anchor=f"error-{error.code}")
         + f"\n{first_sentence(error.__doc__)}\n\n"
         + (f"A kind of [`{error.__bases__[0].code}`](#error-{error.__bases__[0].code}). " if error in found[1:] else "")
-        + f"In code: `{error.__name__}`.\n"
+        + f"In code: `{error.__name__}`. Over HTTP: {_status(error, answers)}.\n"
         for error in found
     )
+
+
+def statuses() -> Mapping[str, HTTPStatus]:
+    """Return the status of each error as the door of the pages keeps it, read without starting Django."""
+    tree = ast.parse(DOOR.read_text(encoding="utf-8"))
+    table_node = next(
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "STATUS"
+    )
+    if not isinstance(table_node, ast.Dict):
+        raise TypeError("the table of statuses is no dictionary any more")
+    return {
+        key.id: HTTPStatus[value.attr]
+        for key, value in zip(table_node.keys, table_node.values, strict=True)
+        if isinstance(key, ast.Name) and isinstance(value, ast.Attribute)
+    }
+
+
+def _status(error: type[SafeconductError], answers: Mapping[str, HTTPStatus]) -> str:
+    kinds = (answers[kind.__name__] for kind in error.__mro__ if kind.__name__ in answers)
+    status = next(kinds, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return f"{status.value} {status.phrase}"
 
 
 def event_tags() -> str:
