@@ -86,3 +86,15 @@ def _fresh_log(settings: Any, tmp_path: Path) -> None:
 
     settings.SAFECONDUCT = replace(settings.SAFECONDUCT, home=tmp_path)
     ring.ensure_key_ring()
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, settings: Any) -> Iterator[Path]:
+    """Give the test a home folder with keys of its own, and return it."""
+    from safeconduct.server.audit import ledger
+    from safeconduct.server.audit.ring import ensure_key_ring
+
+    settings.SAFECONDUCT = replace(settings.SAFECONDUCT, home=tmp_path)
+    ensure_key_ring()
+    yield tmp_path
+    ledger._log.cache_clear()

@@ -31,6 +31,8 @@ class EventTag(StrEnum):
     REPORT_ATTACHED = "intake:report:attached"
     REPORT_ANSWERED = "intake:report:answered"
     REPORT_QUESTIONED = "intake:report:questioned"
+    REPORT_TOLD = "intake:report:told"
+    REPORT_MOVED = "intake:report:moved"
     REPORT_WITHDRAWN = "intake:report:withdrawn"
     REPORT_OPENED = "intake:report:opened"
     GATE_RAN = "triage:gate:ran"

@@ -2,11 +2,7 @@
 """The log of an instance: what acts commit to is published at the next beat and proven by a receipt."""
 
 import secrets
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -17,18 +13,9 @@ from safeconduct.ledger.receipt import verify_receipt
 from safeconduct.ledger.store import NewLeaf
 from safeconduct.server.audit import ledger
 from safeconduct.server.audit.models import Leaf
-from safeconduct.server.audit.ring import ensure_key_ring
 from safeconduct.server.audit.writes import atomic_write
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path: Path, settings: Any) -> Iterator[None]:
-    settings.SAFECONDUCT = replace(settings.SAFECONDUCT, home=tmp_path)
-    ensure_key_ring()
-    yield
-    ledger._log.cache_clear()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 
 
 def test_a_commitment_has_a_receipt_after_the_next_beat(now: datetime) -> None:

@@ -131,18 +131,25 @@ class MessageKind(models.TextChoices):
 
 
 class MailboxMessage(models.Model):
-    """One sealed message between those who handle the report and the reporter."""
+    """One sealed message between those who handle the report and the reporter.
+
+    `position` keeps the order, because the reporter's times are known to the hour only.
+    """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_message_id, editable=False)
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="messages")
     direction = models.CharField(max_length=16, choices=Direction.choices)
     kind = models.CharField(max_length=12, choices=MessageKind.choices, default=MessageKind.NOTE)
     body = models.BinaryField()
+    position = models.PositiveIntegerField()
     sent_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ("sent_at", "id")
+        ordering = ("position",)
+        constraints = (
+            models.UniqueConstraint(fields=("report", "position"), name="messages_of_a_report_have_an_order"),
+        )
 
     def __str__(self) -> str:
         """Return the identifier."""
