@@ -183,7 +183,7 @@ def test_every_make_target_named_in_a_page_is_in_the_makefile(path: Path) -> Non
     named = {
         name
         for block in CODE.findall(path.read_text(encoding="utf-8"))
-        for name in re.findall(r"\bmake ([a-z-]+)", block)
+        for name in re.findall(r"(?:^|[$`] ?)make ([a-z-]+)", block, re.MULTILINE)
     }
 
     assert named <= targets
