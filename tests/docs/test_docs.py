@@ -7,6 +7,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,17 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from safeconduct.cli.main import app
+from safeconduct.crypto.dsse import open_statement
+from safeconduct.crypto.signing import SigningKey
 from safeconduct.domain.bundle import MutatorName
 from safeconduct.domain.event import EventTag
+from safeconduct.domain.evidence import Criterion
 from safeconduct.errors import SafeconductError
 from safeconduct.server.project.config import PLACES, PREFIX, TESTS_PREFIX, Config, load_config
 from safeconduct.verification.bundle.checks import Level, check_bundle
 from safeconduct.verification.bundle.store import read_bundle
+from safeconduct.verification.certificate import CampaignFacts, TargetRecord, make_certificate
+from safeconduct.verification.variants import HeldOut
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -201,6 +207,31 @@ def test_the_example_bundle_can_be_run() -> None:
     bundle = read_bundle(DOCS / "examples" / "leaked-secret")
 
     assert [remark for remark in check_bundle(bundle) if remark.level is Level.ERROR] == []
+
+
+def test_every_member_of_a_certificate_is_described() -> None:
+    target = TargetRecord(name="a model", fingerprint="")
+    instant = datetime(2026, 11, 23, tzinfo=UTC)
+    facts = CampaignFacts(
+        criterion=Criterion(),
+        families=("one",),
+        benign=False,
+        unpatched=target,
+        patched=target,
+        bundle_sha256="",
+        oracle_sha256="",
+        commitment="",
+        reveal=HeldOut(salt=bytes(32), seed=bytes(32)),
+        started_at=instant,
+        ended_at=instant,
+    )
+    key = SigningKey.generate("docs.example", bytes)
+    page = (DOCS / "reference" / "certificate.md").read_text(encoding="utf-8")
+
+    statement = open_statement(make_certificate(facts, (), key), [key.verifier])
+
+    assert [name for name in statement.predicate if f"`{name}`" not in page] == []
+    assert statement.predicate_type in page
 
 
 def test_the_example_configuration_is_accepted(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ FACTS: Mapping[str, Callable[[], str]] = {
     "report-machine": machines.report,
     "report-schema": records.report_schema,
     "settings": vocabulary.settings,
+    "trial-format": records.trial_format,
 }
 
 

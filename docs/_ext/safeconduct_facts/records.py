@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from safeconduct.domain import bundle
-from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.evidence import Criterion, Trial
 from safeconduct.domain.report import Report
 from safeconduct_facts.markdown import cell, code, paragraphs, section, table
 
@@ -36,6 +36,11 @@ def bundle_format() -> str:
     """Return the parts of a bundle and everything they are made of."""
     roots = [bundle.About, bundle.TargetSpec, bundle.AttackScript, bundle.Oracle, bundle.BenignControl]
     return described(*roots, Criterion, bundle.Limits, bundle.Environment, prefix="bundle")
+
+
+def trial_format() -> str:
+    """Return one trial and its values."""
+    return described(Trial, prefix="trial")
 
 
 def described(*roots: type, prefix: str) -> str:
