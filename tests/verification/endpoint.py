@@ -2,7 +2,7 @@
 """A real OpenAI-compatible endpoint on loopback: leaks its canary at a known rate, from a seeded chance, or misbehaves."""
 
 import json
-import random
+import random  # noqa: TID251  # the seed is recorded
 import threading
 import time
 from collections.abc import Iterator

@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.verification.bundles import CANARY, family, leak_bundle
+from tests.verification.endpoint import Endpoint, endpoint
 
 from safeconduct.crypto.secret import Secret
 from safeconduct.domain.authorization import Caps, TargetGrant
@@ -16,8 +18,6 @@ from safeconduct.verification.engines.local import LocalEngine
 from safeconduct.verification.sampling import require_draws
 from safeconduct.verification.targets import Target, target_for
 from safeconduct.verification.variants import HeldOut
-from tests.verification.bundles import CANARY, family, leak_bundle
-from tests.verification.endpoint import Endpoint, endpoint
 
 
 def now() -> datetime:

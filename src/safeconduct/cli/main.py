@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from safeconduct.cli import ledger, operation
+from safeconduct.cli import coordination, ledger, operation, verify
 from safeconduct.cli.output import ExitCode, complain
 from safeconduct.errors import SafeconductError
 
@@ -18,7 +18,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(verify.app, name="verify")
 operation.register(app)
+coordination.register(app)
 
 
 @app.callback(invoke_without_command=True)

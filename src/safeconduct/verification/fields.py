@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from safeconduct.domain.instants import parse_instant
 from safeconduct.domain.safe_json import Json
 from safeconduct.errors import IncompleteError, MalformedError, TooLargeError, UnknownValueError
 
@@ -105,14 +106,10 @@ class Fields:
 
     def moment(self, name: str) -> datetime:
         """Return an RFC 3339 time with a zone."""
-        text = self.text(name, limit=40)
         try:
-            moment = datetime.fromisoformat(text)
-        except ValueError as error:
-            raise self.wrong(name, "a time such as 2026-11-23T12:00:00Z") from error
-        if moment.tzinfo is None:
-            raise self.wrong(name, "a time with its zone, such as 2026-11-23T12:00:00Z")
-        return moment
+            return parse_instant(self.text(name, limit=40))
+        except MalformedError as error:
+            raise self.wrong(name, "a time with its zone, such as 2026-11-23T12:00:00Z") from error
 
     def items(self, name: str, *, most: int, default: bool = False) -> list[Json]:
         """Return a list of at most `most` entries; with `default` an absent list is empty."""

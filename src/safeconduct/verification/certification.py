@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a finished campaign puts into its certificate."""
+
+from safeconduct.crypto.signing import SigningKey
+from safeconduct.verification.campaign import CampaignResult, Terms
+from safeconduct.verification.certificate import CampaignFacts, TargetRecord, make_certificate
+
+
+def facts_of(terms: Terms, result: CampaignResult, *, unpatched: str, patched: str) -> CampaignFacts:
+    """Return the facts of a finished campaign; `unpatched` and `patched` are what the targets are called.
+
+    The digest of the model that the bundle names is that of the unpatched target: it is what was reported.
+    """
+    digest = terms.bundle.target.model_digest.removeprefix("sha256:")
+    return CampaignFacts(
+        criterion=terms.criterion,
+        families=terms.families,
+        benign=bool(terms.bundle.benign),
+        unpatched=TargetRecord(name=unpatched, fingerprint=result.unpatched_fingerprint, sha256=_sha256(digest)),
+        patched=TargetRecord(name=patched, fingerprint=result.patched_fingerprint),
+        bundle_sha256=result.bundle_id,
+        oracle_sha256=result.oracle_sha256,
+        commitment=result.commitment,
+        reveal=terms.held_out,
+        started_at=result.started_at,
+        ended_at=result.ended_at,
+        halted=result.halted,
+    )
+
+
+def certify(terms: Terms, result: CampaignResult, signer: SigningKey, *, unpatched: str, patched: str) -> bytes:
+    """Return the signed certificate of a finished campaign.
+
+    Raises:
+        MalformedError: a fact cannot be written.
+    """
+    return make_certificate(facts_of(terms, result, unpatched=unpatched, patched=patched), result.trials, signer)
+
+
+def _sha256(text: str) -> str:
+    """Return the text if it is a SHA-256 in hexadecimal digits; a bundle may name its model otherwise."""
+    return text if len(text) == 64 and set(text) <= set("0123456789abcdef") else ""  # noqa: PLR2004  # hexadecimal
