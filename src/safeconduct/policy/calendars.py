@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 WEEKEND: Final = frozenset({5, 6})
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -58,6 +58,8 @@ class Period:
                 return anchor.astimezone(UTC) + timedelta(days=self.count)
             case Unit.WORKING_DAYS:
                 return calendar.working_days_after(anchor, self.count)
+            case _:
+                assert_never(self.unit)
 
     @property
     def length(self) -> timedelta:

@@ -13,7 +13,7 @@ the vendor knows.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, assert_never
 
 from safeconduct.domain.case import (
     Consent,
@@ -194,6 +194,8 @@ def words(state: ReportState | EmbargoState | Consent) -> str:
             return table.embargo.state_words[state]
         case Consent():
             return table.consent.state_words[state]
+        case _:
+            assert_never(state)
 
 
 def refuse(decision: Decision[Outcome]) -> None:

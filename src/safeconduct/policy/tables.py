@@ -83,7 +83,7 @@ def _blaming(file_name: str) -> Iterator[None]:
         yield
     except ConfigurationError:
         raise
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, SafeconductError) as error:
+    except (OSError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError, SafeconductError) as error:
         raise ConfigurationError(
             f"the table {file_name} cannot be used: {error}",
             hint="reinstall the package, or mend the table you supplied",
