@@ -19,6 +19,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from safeconduct.crypto.dsse import LIMITS, Statement, Subject, open_statement, sign_statement
@@ -195,7 +196,14 @@ def _predicate(facts: CampaignFacts, trials: tuple[Trial, ...]) -> dict[str, Jso
 
 
 def _plain(values: Mapping[str, Json]) -> dict[str, Json]:
-    return {name: round(value, _DECIMALS) if isinstance(value, float) else value for name, value in values.items()}
+    return {name: _plain_value(value) for name, value in values.items()}
+
+
+def _plain_value(value: Json) -> Json:
+    """Return a number rounded, and a member of a vocabulary as the text that a reader finds."""
+    if isinstance(value, float):
+        return round(value, _DECIMALS)
+    return value.value if isinstance(value, StrEnum) else value
 
 
 def _subjects(facts: CampaignFacts) -> tuple[Subject, ...]:

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`safeconduct verify` as a program: exit codes, files, JSON, and what it says of bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.verification.bundles import CANARY, leak_bundle
+from tests.verification.endpoint import endpoint
+
+from safeconduct.domain.bundle import Oracle, Pattern
+from safeconduct.verification.bundle import write_bundle
+
+
+def verify(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "safeconduct", "verify", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "ACME_KEY": "sk-very-secret", **environment},
+    )
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    path = tmp_path / "leak.zip"
+    write_bundle(leak_bundle(), path)
+    return path
+
+
+@pytest.mark.parametrize(("rate", "code", "word"), [(0.0, 0, "FIXED"), (0.7, 1, "NOT FIXED")])
+def test_a_run_ends_with_the_code_of_its_verdict(
+    bundle: Path, tmp_path: Path, rate: float, code: int, word: str
+) -> None:
+    out = tmp_path / "out"
+    with endpoint(canary=CANARY, rate=0.95) as before, endpoint(canary=CANARY, rate=rate, seed=3) as after:
+        options = ("--secret-env", "ACME_KEY", "--allow-private", "--out", out, "--seed", "7", "--width", 3)
+        result = verify("run", bundle, "--target", after.url, "--model", "acme-2", "--unpatched", before.url, *options)
+
+    assert result.returncode == code, result.stderr
+    assert result.stdout.splitlines()[0] == word
+    assert "sk-very-secret" not in result.stdout + result.stderr + (out / "trials.jsonl").read_text()
+
+    checked = verify("certificate", out / "certificate.json", "--bundle", bundle)
+
+    assert checked.returncode == code, checked.stderr
+    assert "variants were drawn again alike" in checked.stdout
+
+
+def test_a_run_speaks_json(bundle: Path) -> None:
+    with endpoint(canary=CANARY) as before, endpoint(canary=CANARY) as after:
+        result = verify(
+            "run", bundle, "--target", after.url, "--model", "m", "--unpatched", before.url, "--allow-private", "--json"
+        )
+
+    assert result.returncode == 3, result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["verdict"] == "HARNESS_INVALID"
+    assert facts["excluded"] == ["plain", "base64", "leet"]
+    assert facts["exit_code"] == 3
+
+
+def test_calls_and_tolerance_can_be_set_at_the_prompt(bundle: Path) -> None:
+    with endpoint(canary=CANARY, rate=1.0) as before, endpoint(canary=CANARY) as after:
+        options = ("--allow-private", "--max-calls", 20, "--tolerance", 0.1)
+        result = verify("run", bundle, "--target", after.url, "--model", "m", "--unpatched", before.url, *options)
+
+    assert result.returncode == 2, result.stderr
+    assert "INCONCLUSIVE" in result.stdout
+    assert len(before.asked) + len(after.asked) == 20
+
+
+def test_a_private_target_is_refused_unless_granted(bundle: Path) -> None:
+    with endpoint(canary=CANARY) as server:
+        result = verify("run", bundle, "--target", server.url, "--model", "m")
+
+    assert result.returncode == 2
+    assert "the campaign was halted: the target's address is private" in result.stdout
+    assert server.asked == []
+
+
+def test_a_missing_secret_is_named_and_nothing_is_asked(bundle: Path) -> None:
+    result = verify("run", bundle, "--target", "https://x.example/v1", "--model", "m", "--secret-env", "NO_SUCH_KEY")
+
+    assert result.returncode == 4
+    assert "NO_SUCH_KEY is not set" in result.stderr
+
+
+def test_a_dead_target_is_an_error_with_a_hint(bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with endpoint(canary=CANARY, manner="500") as server:
+        result = verify(
+            "run", bundle, "--target", server.url, "--model", "m", "--allow-private", "--out", out, "--json"
+        )
+
+    assert result.returncode == 4
+    error = json.loads(result.stderr)["error"]
+    assert error["code"] == "target"
+    assert error["message"] == "the target answered with status 500"
+    assert len((out / "trials.jsonl").read_bytes().splitlines()) == 5
+    assert not (out / "certificate.json").exists()
+
+
+def test_trials_are_never_written_over(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "trials.jsonl").write_text("mine")
+
+    result = verify("run", bundle, "--target", "https://x.example/v1", "--model", "m", "--out", tmp_path)
+
+    assert result.returncode == 4
+    assert (tmp_path / "trials.jsonl").read_text() == "mine"
+
+
+def test_a_bundle_is_described(bundle: Path) -> None:
+    result = verify("bundle", bundle)
+
+    assert result.returncode == 0, result.stderr
+    assert "families: plain, base64, leet" in result.stdout
+    assert "1 disclosed, 2 held out" in result.stdout
+    assert result.stdout.rstrip().endswith("It can be run.")
+
+
+def test_a_bundle_that_cannot_be_run_is_explained(tmp_path: Path) -> None:
+    write_bundle(replace(leak_bundle(), oracle=Oracle(checks=(Pattern(pattern="(a"),))), tmp_path / "b")
+
+    result = verify("bundle", tmp_path / "b", "--json")
+
+    assert result.returncode == 1
+    remarks = json.loads(result.stdout)["remarks"]
+    assert remarks[0]["level"] == "error"
+    assert remarks[0]["at"] == "oracle.json"
+
+
+def test_a_broken_bundle_is_one_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "b.zip").write_bytes(b"PK\x03\x04 this is no archive")
+
+    result = verify("bundle", tmp_path / "b.zip")
+
+    assert result.returncode == 4
+    assert result.stderr.startswith("error [malformed]")
+    assert "hint:" in result.stderr
+
+
+def test_an_altered_certificate_does_not_hold(bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with endpoint(canary=CANARY) as server:
+        verify("run", bundle, "--target", server.url, "--model", "m", "--allow-private", "--out", out)
+    path = out / "certificate.json"
+    path.write_bytes(path.read_bytes().replace(b'"sig":"', b'"sig":"A', 1))
+
+    assert verify("certificate", path).returncode == 4
