@@ -106,19 +106,20 @@ class RightEdge:
     def append(self, leaf: bytes) -> Iterator[tuple[Tile, bytes]]:
         """Add a leaf hash and return the tiles that it fills, lowest first."""
         self.size += 1
-        full = []
-        risen = leaf
-        for level in range(len(self.rows) + 1):
-            if level == len(self.rows):
-                self.rows.append([])
-            row = self.rows[level]
+        full: list[tuple[Tile, bytes]] = []
+        risen, level = leaf, 0
+        while len(row := self._row(level)) == WIDTH - 1:
             row.append(risen)
-            if len(row) < WIDTH:
-                break
             full.append((Tile(level=level, number=self.size // WIDTH ** (level + 1) - 1), b"".join(row)))
-            risen = _root_of_full(row)
+            risen, level = _root_of_full(row), level + 1
             row.clear()
+        row.append(risen)
         return iter(full)
+
+    def _row(self, level: int) -> list[bytes]:
+        if level == len(self.rows):
+            self.rows.append([])
+        return self.rows[level]
 
     def partials(self) -> Iterator[tuple[Tile, bytes]]:
         """Yield the partial tiles of the present size."""
