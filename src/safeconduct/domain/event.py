@@ -41,6 +41,8 @@ class EventTag(StrEnum):
     ASSESSMENT_OVERRIDDEN = "triage:assessment:overridden"
     REPORT_ACCEPTED = "triage:report:accepted"
     REPORT_REJECTED = "triage:report:rejected"
+    REPORT_DUPLICATE = "triage:report:duplicate"
+    APPEAL_DECIDED = "triage:appeal:decided"
     REPORT_APPEALED = "triage:report:appealed"
     ENTRY_CREATED = "registry:entry:created"
     ENTRY_PUBLISHED = "registry:entry:published"

@@ -3,6 +3,7 @@
 
 from django.db import models
 
+from safeconduct.domain.clock import DeadlineKind, ExtensionReason, PauseReason
 from safeconduct.server.cases.models import Case
 
 KIND_LENGTH = 32
@@ -13,9 +14,10 @@ class Extension(models.Model):
     """One granted extension of one kind of deadline of a case; there is at most one."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="extensions")
-    kind = models.CharField(max_length=KIND_LENGTH)
+    kind = models.CharField(max_length=KIND_LENGTH, choices=[(kind.value, kind.value) for kind in DeadlineKind])
     days = models.PositiveSmallIntegerField()
-    reason = models.TextField()
+    reason = models.CharField(max_length=KIND_LENGTH, choices=[(item.value, item.value) for item in ExtensionReason])
+    evidence = models.TextField()
     actor = models.CharField(max_length=ID_LENGTH)
     granted_at = models.DateTimeField()
 
@@ -32,10 +34,18 @@ class Pause(models.Model):
     """A visible pause of a case's clocks, for example while the reporter is asked. There is at most one."""
 
     case = models.OneToOneField(Case, on_delete=models.CASCADE, related_name="pause")
-    reason = models.TextField()
+    reason = models.CharField(max_length=KIND_LENGTH, choices=[(item.value, item.value) for item in PauseReason])
     actor = models.CharField(max_length=ID_LENGTH)
     began_at = models.DateTimeField()
+    until = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(until__gt=models.F("began_at")), name="a_pause_ends_after_it_began"
+            ),
+        )
 
     def __str__(self) -> str:
         """Return the reason."""

@@ -85,6 +85,7 @@ class Assessment(models.Model):
     ml_profile = models.CharField(max_length=120, blank=True)
     exploitation = models.CharField(max_length=10, blank=True)
     tracks = models.JSONField(default=list)
+    gate = models.CharField(max_length=16, choices=GateState.choices, default=GateState.NOT_RUN)
     priority = models.CharField(max_length=120, blank=True, db_index=True)
     rulebook = models.CharField(max_length=120, blank=True)
     made_at = models.DateTimeField()

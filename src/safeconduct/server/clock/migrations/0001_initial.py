@@ -14,23 +14,13 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Pause',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.TextField()),
-                ('actor', models.CharField(max_length=40)),
-                ('began_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('case', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='pause', to='cases.case')),
-            ],
-        ),
-        migrations.CreateModel(
             name='Extension',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=32)),
+                ('kind', models.CharField(choices=[('acknowledge', 'acknowledge'), ('assess', 'assess'), ('status', 'status'), ('mitigate', 'mitigate'), ('remediate', 'remediate'), ('embargo', 'embargo'), ('publish', 'publish')], max_length=32)),
                 ('days', models.PositiveSmallIntegerField()),
-                ('reason', models.TextField()),
+                ('reason', models.CharField(choices=[('active_progress', 'active_progress'), ('downstream_integration', 'downstream_integration'), ('retrain_required', 'retrain_required'), ('safety_critical_rollout', 'safety_critical_rollout'), ('multi_party_sync', 'multi_party_sync')], max_length=32)),
+                ('evidence', models.TextField()),
                 ('actor', models.CharField(max_length=40)),
                 ('granted_at', models.DateTimeField()),
                 ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='extensions', to='cases.case')),
@@ -52,6 +42,21 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ('fired_at',),
                 'constraints': [models.UniqueConstraint(fields=('case', 'kind', 'due_at'), name='a_deadline_fires_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Pause',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('reason', models.CharField(choices=[('awaiting_reporter_info', 'awaiting_reporter_info'), ('duplicate_merge', 'duplicate_merge'), ('legal_order', 'legal_order')], max_length=32)),
+                ('actor', models.CharField(max_length=40)),
+                ('began_at', models.DateTimeField()),
+                ('until', models.DateTimeField()),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('case', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='pause', to='cases.case')),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('until__gt', models.F('began_at'))), name='a_pause_ends_after_it_began')],
             },
         ),
     ]

@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
                 ('ml_profile', models.CharField(blank=True, max_length=120)),
                 ('exploitation', models.CharField(blank=True, max_length=10)),
                 ('tracks', models.JSONField(default=list)),
+                ('gate', models.CharField(choices=[('not_run', 'not run'), ('queued', 'queued'), ('running', 'running'), ('reproduced', 'reproduced'), ('not_reproduced', 'did not reproduce'), ('invalid', 'bundle not usable'), ('error', 'target or sandbox failed')], default='not_run', max_length=16)),
                 ('priority', models.CharField(blank=True, db_index=True, max_length=120)),
                 ('rulebook', models.CharField(blank=True, max_length=120)),
                 ('made_at', models.DateTimeField()),
