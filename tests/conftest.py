@@ -29,6 +29,14 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True)
+def _forget_rate_limits() -> None:
+    """Begin every test without counted sign-ins."""
+    from django.core.cache import cache
+
+    cache.clear()
+
+
 @pytest.fixture
 def now() -> datetime:
     """Return the instant at which the tests take place."""

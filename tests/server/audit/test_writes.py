@@ -26,15 +26,26 @@ def make(name: str) -> Organization:
     return Organization.objects.create(name=name)
 
 
+@atomic_write
+def make_and_fail(name: str) -> None:
+    make(name)
+    raise ConflictError("no")
+
+
+@atomic_write
+def make_many(count: int) -> None:
+    for number in range(count):
+        make(f"{number:0>150}")
+
+
 def names() -> set[str]:
     return set(Organization.objects.values_list("name", flat=True))
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_act_that_fails_leaves_nothing() -> None:
-    with pytest.raises(ConflictError), atomic_write():
-        make("half")
-        raise ConflictError("no")
+    with pytest.raises(ConflictError):
+        make_and_fail("half")
 
     assert names() == set()
 
@@ -43,9 +54,8 @@ def test_an_act_that_fails_leaves_nothing() -> None:
 def test_an_inner_act_that_fails_takes_only_itself_back() -> None:
     with atomic_write():
         make("outer")
-        with pytest.raises(ConflictError), atomic_write():
-            make("inner")
-            raise ConflictError("no")
+        with pytest.raises(ConflictError):
+            make_and_fail("inner")
 
     assert names() == {"outer"}
 
@@ -127,9 +137,8 @@ def test_a_database_that_may_not_grow_refuses_and_keeps_what_it_has() -> None:
         pages = cursor.fetchone()[0]
         cursor.execute(f"PRAGMA max_page_count={pages}")
         try:
-            with pytest.raises(UnavailableError), atomic_write():
-                for count in range(5000):
-                    make(f"{count:0>150}")
+            with pytest.raises(UnavailableError):
+                make_many(5000)
         finally:
             cursor.execute("PRAGMA max_page_count=1073741823")
 
@@ -147,7 +156,7 @@ def test_a_broken_statement_is_not_taken_for_a_full_disk() -> None:
 @pytest.mark.parametrize(
     ("state", "expected"), [("53100", True), ("08006", True), ("57P01", True), ("55P03", True), ("23505", False)]
 )
-def test_postgres_tells_by_its_state(state: str, expected: bool) -> None:
+def test_postgres_tells_by_its_state(state: str, *, expected: bool) -> None:
     cause = Exception()
     cause.sqlstate = state  # type: ignore[attr-defined]  # as psycopg does
     error = OperationalError("words")
