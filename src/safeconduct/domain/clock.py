@@ -227,3 +227,30 @@ class Deadline:
     def key(self) -> str:
         """Return what identifies this firing of the deadline: another due instant is another firing."""
         return f"{self.kind.value}@{self.due:%Y-%m-%dT%H:%M:%SZ}" if self.due else self.kind.value
+
+
+class EscalationAction(StrEnum):
+    """What is done when somebody stays silent, a date is missed, or the silence is broken."""
+
+    SECOND_CHANNEL = "second_channel"
+    PEER_COORDINATOR = "peer_coordinator"
+    FINAL_NOTICE = "final_notice"
+    PUBLISH_WITHOUT_VENDOR = "publish_without_vendor"
+    TELL_ALL_PARTIES = "tell_all_parties"
+    TELL_COORDINATOR = "tell_coordinator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """One derived step of an escalation: what, when, why. `is_due` says that its instant has come."""
+
+    action: EscalationAction
+    at: datetime
+    is_due: bool
+    rules: tuple[str, ...]
+    grounds: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Return what identifies this step."""
+        return f"{self.action.value}@{self.at:%Y-%m-%dT%H:%M:%SZ}:{self.rules[0]}"
