@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes depends on the machine and is no fault of the code.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost", b"127.0.0.1", b"localhost")
 PASSWORD = "correct horse battery staple"

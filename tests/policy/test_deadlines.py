@@ -650,9 +650,7 @@ def test_a_deadline_is_shown_in_zone_and_utc_and_as_distance() -> None:
         "have a mitigation in place by Wed 2026-02-04 10:00 UTC, in 26 days: open"
     )
     waiting = by_kind(facts(vendor_notified_at=None))[K.PUBLISH]
-    assert describe(waiting, zone=UTC, now=now) == (
-        "publish the advisory: the clock starts with the notification of the vendor"
-    )
+    assert describe(waiting, zone=UTC, now=now) == ("publish the advisory: the clock has not started")
 
 
 @pytest.mark.parametrize(

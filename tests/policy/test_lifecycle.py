@@ -224,7 +224,7 @@ def test_a_history_in_the_middle_of_a_leak_tells_what_must_follow() -> None:
 
     assert decision.outcome is Outcome.ALLOWED
     assert decision.inputs["must_follow"] == "V"
-    assert decision.reasons == ("the vendor knows of the flaw at once",)
+    assert decision.reasons == ("at once must follow: “the vendor knows of the flaw”",)
     assert histories.may_follow((CaseFact.PUBLIC_AWARE,), CaseFact.ATTACKS_OBSERVED).rules == ("history.at-once",)
 
 

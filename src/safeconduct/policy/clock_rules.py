@@ -27,7 +27,7 @@ from safeconduct.policy.deadline_policy import DeadlinePolicy, TierRow
 START_WORDS: Final[Mapping[DeadlineKind, str]] = {
     DeadlineKind.ACKNOWLEDGE: "the receipt of the report",
     DeadlineKind.ASSESS: "the receipt of the report",
-    DeadlineKind.STATUS: "the last status",
+    DeadlineKind.STATUS: "the acknowledgment or the last status",
     DeadlineKind.MITIGATE: "the notification of the vendor",
     DeadlineKind.REMEDIATE: "the notification of the vendor",
     DeadlineKind.EMBARGO: "the agreement of the parties",

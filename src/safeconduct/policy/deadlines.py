@@ -70,13 +70,12 @@ def describe(deadline: Deadline, *, zone: tzinfo, now: datetime) -> str:
 
 def _standing(deadline: Deadline) -> str:
     """Return where the deadline stands, for a person."""
-    if deadline.state is DeadlineState.WAITING:
-        return f"the clock starts with {START_WORDS[deadline.kind]}"
     when = f", on {show_utc(deadline.done_at)}" if deadline.done_at else ""
     return f"{_STATE_WORDS[deadline.state]}{when}"
 
 
 _STATE_WORDS: Final = {
+    DeadlineState.WAITING: "the clock has not started",
     DeadlineState.RUNNING: "open",
     DeadlineState.PAUSED: "the clock stands still",
     DeadlineState.MET: "done",

@@ -108,7 +108,7 @@ def check_history(text: str) -> Decision[Outcome]:
     pending = _pending(history)
     return Decision(
         outcome=Outcome.ALLOWED,
-        reasons=(f"{fact_rules().words[pending]} at once",) if pending else (),
+        reasons=(f"at once must follow: “{fact_rules().words[pending]}”",) if pending else (),
         rules=("history.order",),
         inputs={
             "history": text,
