@@ -14,6 +14,9 @@ from safeconduct.cli.output import JsonFlag, answer
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration file instead of the home folder's.")]
 
+# Files of a running service are nobody else's; the public log sets its own modes.
+PRIVATE = 0o077
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
@@ -30,6 +33,7 @@ def serve(
     """Serve the portal: bring tables up to date, make keys, print a one-time link for the first administrator."""
     from safeconduct.server.project.boot import load_django
 
+    os.umask(PRIVATE)
     if bind is not None:
         os.environ["SAFECONDUCT_BIND"] = bind
     loaded = load_django(config)
@@ -54,6 +58,7 @@ def worker(
     """Do the background work: log, mail, deadlines, evidence gate. On SQLite `serve` does it already."""
     from safeconduct.server.project.boot import load_django
 
+    os.umask(PRIVATE)
     loaded = load_django(config)
     from safeconduct.server.project import serving
 
