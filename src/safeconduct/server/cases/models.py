@@ -13,13 +13,12 @@ from safeconduct.domain.case import Consent, EmbargoState, ReportState
 from safeconduct.domain.ids import IdKind, new_id
 from safeconduct.domain.parties import CaseRole
 from safeconduct.domain.report import Tlp
-from safeconduct.server.parties.models import Organization, Party
+from safeconduct.server.parties.models import Invitation, Organization, Party
 from safeconduct.server.registry.models import Entry
 from safeconduct.server.triage.models import Assessment
 
 ID_LENGTH = 40
 NAME_LENGTH = 200
-DIGEST_LENGTH = 64
 
 
 def new_case_id() -> str:
@@ -43,7 +42,10 @@ def new_message_id() -> str:
 
 
 class Case(models.Model):
-    """One case. `embargo` is the EM letter; the three instants are the facts P, X and A of the case state."""
+    """One case. `embargo` is the EM letter; the first three instants are the facts P, X and A of the case state.
+
+    Whether a fix was verified and the advisory published is told by the later stages, because clocks run on it.
+    """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_case_id, editable=False)
     assessment = models.OneToOneField(Assessment, on_delete=models.PROTECT, related_name="case")
@@ -56,6 +58,10 @@ class Case(models.Model):
     exploit_public_at = models.DateTimeField(null=True, blank=True)
     attacks_at = models.DateTimeField(null=True, blank=True)
     attack_override = models.TextField(blank=True)
+    status_at = models.DateTimeField(null=True, blank=True)
+    mitigated_at = models.DateTimeField(null=True, blank=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -70,7 +76,7 @@ class Case(models.Model):
 class Participant(models.Model):
     """One party to a case, with its own report state and consent, and, for a vendor, its facts V, F and D.
 
-    A vendor without an account acts by a one-time link, of which only the digest is kept, until it claims a seat.
+    A vendor without an account is invited by a one-time link; whoever joins by it takes the seat.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_participant_id, editable=False)
@@ -92,8 +98,7 @@ class Participant(models.Model):
     fix_ready_at = models.DateTimeField(null=True, blank=True)
     fix_deployed_at = models.DateTimeField(null=True, blank=True)
     invited_at = models.DateTimeField(null=True, blank=True)
-    link_digest = models.CharField(max_length=DIGEST_LENGTH, blank=True, db_index=True)
-    link_expires_at = models.DateTimeField(null=True, blank=True)
+    invitation = models.ForeignKey(Invitation, null=True, blank=True, on_delete=models.SET_NULL, related_name="seats")
     joined_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
