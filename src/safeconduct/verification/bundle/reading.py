@@ -190,7 +190,8 @@ def _params(fields: Fields) -> Mapping[str, ParamValue]:
 
 def _param(fields: Fields, name: str) -> ParamValue:
     """Return one parameter."""
-    value: Json = fields.value(name)
+    fields.asked.add(name)
+    value: Json = fields.values[name]
     if isinstance(value, list):
         return fields.texts(name, most=MAX_PARAMS)
     if isinstance(value, dict):
