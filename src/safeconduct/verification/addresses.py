@@ -17,7 +17,6 @@ Resolver = Callable[[str, int], Awaitable[tuple[str, ...]]]
 """Turns a host name and a port into numeric addresses."""
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 _METADATA: Final = frozenset({"fd00:ec2::254", "100.100.100.200", "192.0.0.192"})
 
 
@@ -71,6 +70,6 @@ def _why_forbidden(address: Address, *, allow_private: bool) -> str:
         return "one of the metadata service or link-local"
     if address.is_unspecified or address.is_multicast or (address.is_reserved and not address.is_loopback):
         return "unspecified, multicast or reserved"
-    if address in _LOCAL_NAT64 or not address.is_global:
+    if not address.is_global:
         return "" if allow_private else "private"
     return ""
