@@ -52,6 +52,16 @@ def test_the_copy_holds_only_files_of_the_ring(ring: KeyRing) -> None:
     assert "log.key" in files
 
 
+def test_the_copy_remembers_what_the_log_signed(ring: KeyRing, tmp_path: Path) -> None:
+    (ring.folder / "log.signed").write_bytes(b"a checkpoint")
+
+    copy = export_ring(ring, recipients=ring.further_recipients)
+
+    assert (restore_ring(tmp_path / "new", copy, identities=[ELSEWHERE]).folder / "log.signed").read_bytes() == (
+        b"a checkpoint"
+    )
+
+
 def test_the_copy_is_sealed_to_somebody(ring: KeyRing) -> None:
     with pytest.raises(MalformedError):
         export_ring(ring, recipients=())

@@ -102,6 +102,35 @@ def test_an_interrupted_creation_is_carried_to_its_end(tmp_path: Path, monkeypat
     assert before == {name: (ring.folder / name).read_bytes() for name in written}
 
 
+def test_a_first_start_makes_the_ring_and_a_later_one_finds_it(tmp_path: Path) -> None:
+    first = KeyRing.ensure(tmp_path / "keys", origin=ORIGIN, entropy=entropy(1))
+
+    assert KeyRing.ensure(tmp_path / "keys", origin=ORIGIN, entropy=entropy(2)) == first
+
+
+def test_two_processes_that_start_at_once_come_to_one_ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "keys"
+    exists = Path.exists
+    others: list[KeyRing] = []
+
+    def looked(path: Path) -> bool:
+        answer = exists(path)
+        if path.name == "ring.json" and not others and not answer:
+            monkeypatch.setattr(Path, "exists", exists)
+            others.append(KeyRing.create(folder, origin=ORIGIN, entropy=entropy(2)))
+        return answer
+
+    monkeypatch.setattr(Path, "exists", looked)
+    ours = KeyRing.ensure(folder, origin=ORIGIN, entropy=entropy(1))
+
+    assert others == [ours]
+
+
+def test_a_log_keeps_its_name(ring: KeyRing) -> None:
+    with pytest.raises(ConfigurationError, match="another origin"):
+        KeyRing.ensure(ring.folder, origin="another.example/log", entropy=entropy(2))
+
+
 def test_a_ring_cannot_be_made_for_an_origin_that_names_no_key(tmp_path: Path) -> None:
     with pytest.raises(MalformedError):
         KeyRing.create(tmp_path / "keys", origin="my log", entropy=entropy())

@@ -9,6 +9,8 @@
     attestation.key     signs statements, under origin/attest
     organization.age    the age identity that opens what is sealed to the organization
     recipients.txt      further age recipients, whose identities are kept elsewhere
+    log.signed          the last checkpoint that was signed, written by `ledger.log`; not a secret, but it must not be
+                        set back together with the database
     epoch-….key         keys that wrap the data keys of reports, one an ISO week; a destroyed one leaves its name
 
 The folder must be 0700 and its files 0600: a ring that others could read is refused. Without a second recipient the
@@ -19,6 +21,7 @@ Not promised: on flash disks and file systems that copy on write, an overwritten
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +42,7 @@ RECIPIENTS = "recipients.txt"
 OTHERS = 0o077
 RING_FILES = re.compile(
     r"(?:ring\.json|instance\.key|mailbox\.salt|log\.key|acceptance\.key|attestation\.key"
-    r"|organization\.age|recipients\.txt|epoch-\d{4}-W\d\d\.\d+\.key)"
+    r"|organization\.age|recipients\.txt|log\.signed|epoch-\d{4}-W\d\d\.\d+\.key)"
 )
 _EPOCH_FILE = re.compile(r"epoch-(\d{4}-W\d\d)\.(\d+)\.key")
 _DESTROYED = b"destroyed\n"
@@ -75,11 +78,33 @@ class KeyRing:
         _refuse_lax(folder)
         if (folder / MARKER).exists():
             raise ConflictError("there is a key ring already", hint="it is never replaced; use the one there")
-        for name, content in _fresh(origin, entropy).items():
-            if not (folder / name).exists():
+        marker = {MARKER: canonical_json({"origin": origin, "v": 1}) + b"\n"}
+        for name, content in (_fresh(origin, entropy) | marker).items():
+            # A file that is there is from an interrupted creation, or from a process that creates at the same time.
+            with suppress(ConflictError):
                 create_durably(folder / name, content)
-        create_durably(folder / MARKER, canonical_json({"origin": origin, "v": 1}) + b"\n")
         return cls.load(folder)
+
+    @classmethod
+    def ensure(cls, folder: Path, *, origin: str, entropy: Entropy) -> "KeyRing":
+        """Return the ring in the folder, made at first start.
+
+        Raises:
+            ConfigurationError: the ring is of another origin, damaged, or readable by others.
+            MalformedError: the origin cannot name a key.
+            UnavailableError: the disk does not take the keys.
+        """
+        if not (folder / MARKER).exists():
+            with suppress(ConflictError):
+                return cls.create(folder, origin=origin, entropy=entropy)
+        ring = cls.load(folder)
+        if ring.origin != origin:
+            raise ConfigurationError(
+                "the log of this instance was begun under another origin",
+                hint=f"set log_origin to {ring.origin}: a log keeps its name for life",
+                origin=ring.origin,
+            )
+        return ring
 
     @classmethod
     def load(cls, folder: Path) -> "KeyRing":
