@@ -15,7 +15,7 @@ release = version = installed("safeconduct")
 language = "en"
 
 extensions = ["myst_parser", "safeconduct_facts"]
-exclude_patterns = ["_build", "_ext", "_static"]
+exclude_patterns = ["_build", "_ext", "_static", "examples"]
 nitpicky = True
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "deflist"]

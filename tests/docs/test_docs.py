@@ -2,6 +2,8 @@
 """The documentation: it builds without a warning, tells everything the code has, and claims nothing the code has not."""
 
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -175,6 +177,23 @@ def test_the_readme_shows_commands() -> None:
     assert len(list(calls((ROOT / "README.md").read_text(encoding="utf-8")))) >= 3
 
 
+@pytest.mark.parametrize("path", sorted(DOCS.glob("tutorial/*.md")), ids=page_id)
+def test_the_commands_of_a_lesson_answer_as_shown(path: Path, tmp_path: Path) -> None:
+    lesson = [line for block in re.findall(r"```console\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+              for line in block.splitlines()]  # fmt: skip
+    shutil.copytree(DOCS / "examples", tmp_path / "docs" / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    answer: list[str] = []
+
+    for line in lesson:
+        if line.startswith(f"$ {PROGRAM} "):
+            command = [sys.executable, "-m", PROGRAM, *shlex.split(line)[2:]]
+            ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+            answer = ended.stdout.splitlines()
+            assert answer, ended.stderr
+        elif line != "..." and not line.startswith("$"):
+            assert line in answer, f"{line!r} is not in:\n" + "\n".join(answer)
+
+
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_every_variable_named_in_a_page_is_a_setting(path: Path) -> None:
     named = set(re.findall(rf"{PREFIX}[A-Z_]+", path.read_text(encoding="utf-8")))
@@ -203,8 +222,9 @@ def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
     assert [link for link in local if not (path.parent / link).exists()] == []
 
 
-def test_the_example_bundle_can_be_run() -> None:
-    bundle = read_bundle(DOCS / "examples" / "leaked-secret")
+@pytest.mark.parametrize("name", ["leaked-secret", "word-filter/bundle"])
+def test_the_example_bundles_can_be_run(name: str) -> None:
+    bundle = read_bundle(DOCS / "examples" / name)
 
     assert [remark for remark in check_bundle(bundle) if remark.level is Level.ERROR] == []
 
