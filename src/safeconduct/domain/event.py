@@ -64,6 +64,8 @@ class EventTag(StrEnum):
     DEADLINE_FIRED = "clock:deadline:fired"
     FIX_CLAIMED = "campaigns:fix:claimed"
     CAMPAIGN_STARTED = "campaigns:campaign:started"
+    CAMPAIGN_CANCELED = "campaigns:campaign:canceled"
+    CAMPAIGN_FAILED = "campaigns:campaign:failed"
     CAMPAIGN_DECIDED = "campaigns:campaign:decided"
     ADVISORY_DRAFTED = "advisories:advisory:drafted"
     ADVISORY_PUBLISHED = "advisories:advisory:published"

@@ -24,12 +24,10 @@ def new_campaign_id() -> str:
 
 
 class FixClaim(models.Model):
-    """A vendor says that a fix is there, and where it can be tested."""
+    """A participant says that a fix is there, and how it can be reached; the note is sealed under the case's key."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="claims")
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="claims")
-    unpatched = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")
-    patched = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")
     note = models.BinaryField()
     claimed_at = models.DateTimeField()
 
@@ -56,6 +54,8 @@ class Campaign(models.Model):
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_campaign_id, editable=False)
     claim = models.ForeignKey(FixClaim, on_delete=models.CASCADE, related_name="campaigns")
+    unpatched = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")
+    patched = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=10, choices=CampaignState.choices, default=CampaignState.QUEUED)
     criterion = models.JSONField()
     criterion_sha256 = models.CharField(max_length=DIGEST_LENGTH)

@@ -238,6 +238,9 @@ def facts_for(case: Case) -> CaseFacts:
     vendors = list(case.participants.filter(role__in=VENDORS, left_at__isnull=True))
     term = active_term(case)
     ended = case.terms.filter(state=TermState.ENDED).order_by("-settled_at").first()
+    fixed_at = _all([seat.fix_ready_at for seat in vendors])
+    # One vendor's fix may be verified while another's is not there yet: the clock of the case waits for all.
+    verified_at = case.verified_at if fixed_at and case.verified_at and fixed_at <= case.verified_at else None
     return CaseFacts(
         received_at=row.received_at,
         acknowledged_at=row.acknowledged_at,
@@ -255,8 +258,8 @@ def facts_for(case: Case) -> CaseFacts:
         vendor_answered_at=_first(seat.joined_at for seat in vendors),
         status_at=case.status_at,
         mitigated_at=case.mitigated_at,
-        fixed_at=_all([seat.fix_ready_at for seat in vendors]),
-        verified_at=case.verified_at,
+        fixed_at=fixed_at,
+        verified_at=verified_at,
         published_at=case.published_at,
         closed_at=case.closed_at,
         embargo_ends_at=term.ends_at if term else (ended.ends_at if ended else None),

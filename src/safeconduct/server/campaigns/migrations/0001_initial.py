@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import django.db.models.deletion
 import safeconduct.server.campaigns.models
 from django.db import migrations, models
 
@@ -9,9 +10,21 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('authorizations', '0001_initial'),
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='FixClaim',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('note', models.BinaryField()),
+                ('claimed_at', models.DateTimeField()),
+            ],
+            options={
+                'ordering': ('claimed_at', 'id'),
+            },
+        ),
         migrations.CreateModel(
             name='Campaign',
             fields=[
@@ -33,20 +46,11 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('patched', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorizations.target')),
+                ('unpatched', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorizations.target')),
             ],
             options={
                 'ordering': ('-queued_at', '-id'),
-            },
-        ),
-        migrations.CreateModel(
-            name='FixClaim',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('note', models.BinaryField()),
-                ('claimed_at', models.DateTimeField()),
-            ],
-            options={
-                'ordering': ('claimed_at', 'id'),
             },
         ),
     ]

@@ -9,7 +9,6 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('authorizations', '0001_initial'),
         ('campaigns', '0001_initial'),
         ('cases', '0001_initial'),
     ]
@@ -24,16 +23,6 @@ class Migration(migrations.Migration):
             model_name='fixclaim',
             name='participant',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='claims', to='cases.participant'),
-        ),
-        migrations.AddField(
-            model_name='fixclaim',
-            name='patched',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorizations.target'),
-        ),
-        migrations.AddField(
-            model_name='fixclaim',
-            name='unpatched',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorizations.target'),
         ),
         migrations.AddField(
             model_name='campaign',

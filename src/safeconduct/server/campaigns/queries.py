@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads of campaigns: those of a case, their progress, what waits to be run, and the latest verdict."""
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from safeconduct.domain.evidence import Verdict
+from safeconduct.domain.parties import Role
+from safeconduct.errors import NotFoundError
+from safeconduct.server.audit import vault
+from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim
+from safeconduct.server.campaigns.places import note_place, secret_place
+from safeconduct.server.cases import queries as cases
+from safeconduct.server.cases.models import Case
+from safeconduct.server.parties.viewer import Viewer
+from safeconduct.verification.variants import SALT_LENGTH, HeldOut
+
+ATTEMPTS = 3
+
+
+def claims_for(viewer: Viewer, case: Case) -> QuerySet[FixClaim]:
+    """Return the claims of a case the viewer may see: a vendor sees its own."""
+    if not cases.may_read(viewer, case):
+        return FixClaim.objects.none()
+    claims = FixClaim.objects.filter(case=case).select_related("participant").prefetch_related("campaigns")
+    if viewer.has(Role.COORDINATOR):
+        return claims
+    return claims.filter(participant__in=cases.seats_of(viewer))
+
+
+def claim_for(viewer: Viewer, claim_id: int) -> FixClaim:
+    """Return one claim.
+
+    Raises:
+        NotFoundError: there is none, or the viewer may not see it.
+    """
+    claim = FixClaim.objects.filter(pk=claim_id).select_related("case", "participant").first()
+    if claim is None or not claims_for(viewer, claim.case).filter(pk=claim.pk).exists():
+        raise NotFoundError("no such claim")
+    return claim
+
+
+def campaigns_for(viewer: Viewer, case: Case) -> QuerySet[Campaign]:
+    """Return the campaigns of a case the viewer may see, the newest first."""
+    return Campaign.objects.filter(claim__in=claims_for(viewer, case)).select_related("claim__participant")
+
+
+def campaign_for(viewer: Viewer, campaign_id: str) -> Campaign:
+    """Return one campaign.
+
+    Raises:
+        NotFoundError: there is none, or the viewer may not see it.
+    """
+    campaign = Campaign.objects.filter(pk=campaign_id).select_related("claim__case", "claim__participant").first()
+    if campaign is None or not campaigns_for(viewer, campaign.claim.case).filter(pk=campaign.pk).exists():
+        raise NotFoundError("no such campaign")
+    return campaign
+
+
+def latest_decided(case: Case) -> Campaign | None:
+    """Return the newest campaign of the case that came to a verdict, or nothing."""
+    return (
+        Campaign.objects.filter(claim__case=case, state=CampaignState.DECIDED)
+        .select_related("claim__participant")
+        .first()
+    )
+
+
+def latest_verdict(case: Case) -> Verdict | None:
+    """Return the newest verdict on a fix of the case, or nothing."""
+    campaign = latest_decided(case)
+    return Verdict(campaign.verdict) if campaign else None
+
+
+def to_run(now: datetime) -> list[Campaign]:
+    """Return the campaigns that wait, and those that a crash left behind."""
+    waiting = Campaign.objects.filter(
+        Q(state=CampaignState.QUEUED) | Q(state=CampaignState.RUNNING, lease_until__lte=now), attempts__lt=ATTEMPTS
+    )
+    return list(waiting.order_by("queued_at"))
+
+
+def is_cancel_asked(campaign_id: str) -> bool:
+    """Tell whether somebody wants the campaign to stop."""
+    return Campaign.objects.filter(pk=campaign_id, cancel_asked=True).exists()
+
+
+def note_of(claim: FixClaim) -> str:
+    """Return what the participant wrote. The caller has checked that the asker may see the claim."""
+    return vault.open_text(bytes(claim.note), subject=claim.case_id, place=note_place(claim.case_id))
+
+
+def held_out_of(campaign: Campaign) -> HeldOut:
+    """Return the salt and the seed of the draws; only the runner and the certificate use them."""
+    secret = vault.open_sealed(bytes(campaign.secret), subject=campaign.claim.case_id, place=secret_place(campaign.pk))
+    return HeldOut(salt=secret[:SALT_LENGTH], seed=secret[SALT_LENGTH:])

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The acts on fixes: claim one, start a campaign against it, stop it. Running it is in `runner`."""
+
+import secrets
+from datetime import datetime
+
+from safeconduct.domain.bundle import Bundle
+from safeconduct.domain.case import ProtocolMessage
+from safeconduct.domain.event import EventTag
+from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.parties import Role
+from safeconduct.errors import ConflictError, IncompleteError, TooLargeError
+from safeconduct.server.audit import services as audit
+from safeconduct.server.audit import vault
+from safeconduct.server.audit.writes import atomic_write
+from safeconduct.server.authorizations.models import Target, TargetRole
+from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim
+from safeconduct.server.campaigns.places import note_place, secret_place
+from safeconduct.server.cases import queries as cases
+from safeconduct.server.cases import services as case_services
+from safeconduct.server.cases.models import Case, Participant
+from safeconduct.server.intake import queries as intake
+from safeconduct.server.parties.viewer import Viewer
+from safeconduct.verification.bundle import read_bundle
+from safeconduct.verification.bundle.checks import require_runnable
+from safeconduct.verification.criterion import check_criterion, criterion_sha256, criterion_terms
+from safeconduct.verification.variants import commit_held_out, new_held_out
+
+NOTE_LIMIT = 20_000
+ACTIVE = (CampaignState.QUEUED, CampaignState.RUNNING)
+
+
+@atomic_write
+def claim_fix(*, case: Case, seat: Participant, note: str, by: Viewer, now: datetime) -> FixClaim:
+    """Say that a fix is there and how it can be reached for a test.
+
+    Raises:
+        NotFoundError: the seat is another's, or the content of the case is not open to it.
+        IncompleteError: there is no note.
+        ConflictError: the case is closed.
+        TransitionError: the vendor has not accepted the report yet.
+    """
+    if not by.has(Role.COORDINATOR) and cases.require_seat(by, case).pk != seat.pk:
+        raise ConflictError("this is another participant's seat")
+    cases.require_content(by, case)
+    if case.closed_at is not None:
+        raise ConflictError("the case is closed")
+    if not note.strip():
+        raise IncompleteError("say what was fixed and how it can be reached", missing=["note"])
+    if len(note) > NOTE_LIMIT:
+        raise TooLargeError(f"a note may have {NOTE_LIMIT} characters")
+    if seat.role in cases.VENDORS and seat.fix_ready_at is None:
+        case_services.move(case=case, seat=seat, message=ProtocolMessage.CASE_FIX_READY, by=by, now=now)
+    claim = FixClaim.objects.create(
+        case=case,
+        participant=seat,
+        note=vault.seal_text(note.strip(), subject=case.pk, place=note_place(case.pk)),
+        claimed_at=now,
+    )
+    audit.record(EventTag.FIX_CLAIMED, subject=case.pk, actor=by.actor, at=now, facts={"seat": seat.pk})
+    return claim
+
+
+@atomic_write
+def start(
+    *,
+    claim: FixClaim,
+    unpatched: Target,
+    patched: Target,
+    by: Viewer,
+    now: datetime,
+    criterion: Criterion | None = None,
+) -> Campaign:
+    """Freeze the terms, commit to the draws, and put the campaign into the queue.
+
+    Args:
+        claim: the fix to test.
+        unpatched: the target as reported, on which the harness must still reproduce the flaw.
+        patched: the target with the claimed fix.
+        by: who starts it; the vendor cannot judge its own fix.
+        now: the instant of the act.
+        criterion: other terms than the bundle's own, set before the first call.
+
+    Raises:
+        NotPermittedError: only those who coordinate start campaigns.
+        ConflictError: the report has no bundle, a campaign of this case is running, or the targets are the same.
+        MalformedError: the bundle cannot be run, or the criterion contradicts itself.
+    """
+    by.require(Role.COORDINATOR)
+    if unpatched.pk == patched.pk or patched.role != TargetRole.PATCHED or unpatched.role != TargetRole.UNPATCHED:
+        raise ConflictError("a campaign needs the target as reported and the one with the fix", hint="grant both")
+    if Campaign.objects.filter(claim__case=claim.case, state__in=ACTIVE).exists():
+        raise ConflictError("a campaign of this case is running", hint="wait for its verdict, or cancel it")
+    bundle = bundle_of(claim.case)
+    terms = criterion or bundle.criterion
+    check_criterion(terms)
+    held_out = new_held_out(secrets.token_bytes)
+    campaign = Campaign(
+        claim=claim,
+        unpatched=unpatched,
+        patched=patched,
+        criterion=criterion_terms(terms),
+        criterion_sha256=criterion_sha256(terms),
+        commitment=commit_held_out(bundle.attack, held_out),
+        queued_at=now,
+    )
+    campaign.secret = vault.seal(held_out.salt + held_out.seed, subject=claim.case_id, place=secret_place(campaign.pk))
+    campaign.save(force_insert=True)
+    audit.record(
+        EventTag.CAMPAIGN_STARTED,
+        subject=campaign.pk,
+        actor=by.actor,
+        at=now,
+        facts={"case": claim.case_id, "criterion": campaign.criterion_sha256, "commitment": campaign.commitment},
+    )
+    return campaign
+
+
+@atomic_write
+def cancel(*, campaign: Campaign, by: Viewer, now: datetime) -> Campaign:
+    """Ask a campaign to stop; a running one stops before its next call and comes to no verdict."""
+    by.require(Role.COORDINATOR)
+    current = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if current.state not in ACTIVE:
+        raise ConflictError("the campaign is over")
+    current.cancel_asked = True
+    if current.state == CampaignState.QUEUED:
+        current.state, current.ended_at = CampaignState.CANCELED, now
+    current.save()
+    audit.record(EventTag.CAMPAIGN_CANCELED, subject=current.pk, actor=by.actor, at=now)
+    return current
+
+
+def bundle_of(case: Case) -> Bundle:
+    """Return the reproduction bundle of the case's report.
+
+    Raises:
+        ConflictError: the report has none.
+        MalformedError: it cannot be run.
+    """
+    content = intake.bundle_of(case.assessment.report)
+    if content is None:
+        raise ConflictError("the report has no reproduction bundle", hint="ask the reporter for one")
+    bundle = read_bundle(content)
+    require_runnable(bundle)
+    return bundle
