@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from safeconduct.cli import coordination, ledger, operation, verify
+from safeconduct.cli import coordination, ledger, operation, registry, triage, verify
 from safeconduct.cli.output import ExitCode, complain
 from safeconduct.errors import SafeconductError
 
@@ -21,6 +21,8 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(verify.app, name="verify")
 operation.register(app)
 coordination.register(app)
+triage.register(app)
+registry.register(app)
 
 
 @app.callback(invoke_without_command=True)

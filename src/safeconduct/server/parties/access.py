@@ -16,6 +16,7 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -36,6 +37,7 @@ from safeconduct.errors import (
     UnavailableError,
     VerificationError,
 )
+from safeconduct.server.audit.writes import is_out_of_reach
 from safeconduct.server.parties import queries
 from safeconduct.server.parties.models import Party
 from safeconduct.server.parties.viewer import ANYONE, Viewer
@@ -166,6 +168,28 @@ class SecondFactor:
         if party.is_authenticated and not request.path.startswith(FACTOR_PATHS) and needs_second_factor(party):
             return redirect("mfa_activate_totp")
         return self.get_response(request)
+
+
+class ErrorPages:
+    """Answers our errors from views that carry no mark of ours, such as those of the account library."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        """Keep the next handler."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Go on."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer an error of ours, and a database out of reach; leave the rest to Django."""
+        match exception:
+            case SafeconductError():
+                return error_response(request, exception)
+            case DatabaseError() | InterfaceError() if is_out_of_reach(exception):
+                return error_response(request, UnavailableError("the database is out of reach", hint="try again later"))
+            case _:
+                return None
 
 
 def _with_party(request: HttpRequest) -> PartyRequest:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
+from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.parties.models import WebSession
 
 BEGAN = "began_at"
@@ -26,3 +27,12 @@ class SessionStore(DatabaseStore):
         row.party_id = data.get(SESSION_KEY, "")
         row.began_at = datetime.fromisoformat(data[BEGAN]) if BEGAN in data else None
         return row
+
+    def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002  # Django's signature
+        """Save the session under the write lock.
+
+        Raises:
+            UnavailableError: the disk is full or the database out of reach.
+        """
+        with atomic_write():
+            super().save(must_create)

@@ -46,7 +46,9 @@ class Config:
     processes: int = field(default=1, metadata={"help": "Server processes; more than one needs PostgreSQL."})
     embedded: bool | None = field(
         default=None,
-        metadata={"help": "A trial on this machine only: no second factor asked. Default: base_url is a loopback one."},
+        metadata={
+            "help": "A trial on this machine only: no second factor asked. Default: bind and base_url are loopback."
+        },
     )
     require_second_factor: bool | None = field(
         default=None,
@@ -106,9 +108,15 @@ class Config:
         return urlsplit(self.base_url).hostname or ""
 
     @property
+    def is_local(self) -> bool:
+        """Tell whether only this machine reaches the service."""
+        listens = self.bind.startswith("unix:") or (urlsplit(f"//{self.bind}").hostname or "") in LOOPBACK
+        return listens and self.host in LOOPBACK
+
+    @property
     def is_embedded(self) -> bool:
         """Tell whether this is a trial on the operator's own machine."""
-        return self.host in LOOPBACK if self.embedded is None else self.embedded
+        return self.is_local if self.embedded is None else self.embedded
 
     @property
     def demands_second_factor(self) -> bool:
@@ -181,7 +189,7 @@ def _check(config: Config) -> None:
         and urlsplit(config.database).scheme not in {"postgres", "postgresql"},
         "more than one process needs PostgreSQL": config.on_sqlite and config.processes > 1,
         "smtp_sender is needed when smtp_host is set": bool(config.smtp_host) and not config.smtp_sender,
-        "an embedded trial has a loopback base_url": config.is_embedded and config.host not in LOOPBACK,
+        "an embedded trial has a loopback bind and base_url": config.is_embedded and not config.is_local,
         "the second factor may only be waived in an embedded trial": not config.demands_second_factor
         and not config.is_embedded,
         "languages must name at least one": not config.languages,

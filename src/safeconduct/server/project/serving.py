@@ -10,6 +10,7 @@ import threading
 from datetime import datetime
 from typing import Any
 
+from django.db import connections
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
@@ -105,6 +106,8 @@ def serve(config: Config) -> None:
     """
     if config.on_sqlite:
         hold(config.home / WORKER_LOCK, what="a server or worker", wait_seconds=RESTART_SECONDS)
+    # A connection must not be shared with the child that gunicorn forks.
+    connections.close_all()
     Server(config).run()
 
 

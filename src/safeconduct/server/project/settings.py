@@ -65,8 +65,8 @@ INSTALLED_APPS = [
     "allauth.mfa",
 ]
 MIDDLEWARE = [
-    "safeconduct.server.project.middleware.Blindfold",
     "safeconduct.server.project.middleware.SecurityHeaders",
+    "safeconduct.server.project.middleware.Blindfold",
     "safeconduct.server.project.middleware.RequestLog",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "safeconduct.server.parties.access.ErrorPages",
     "safeconduct.server.parties.access.SecondFactor",
 ]
 TEMPLATES = [
