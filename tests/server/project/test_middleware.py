@@ -7,10 +7,13 @@ import sys
 from dataclasses import replace
 
 import pytest
+from django.db import DataError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from safeconduct.errors import ConflictError, SandboxError
+from safeconduct.server.parties.access import ErrorPages
 from safeconduct.server.project.logs import JsonLines
 from safeconduct.server.project.middleware import HEADERS, Blindfold
 
@@ -66,6 +69,30 @@ def test_every_answer_has_every_header(client: Client, path: str) -> None:
     assert "no-store" in answer.headers["Cache-Control"] or path.startswith("/static/")
     for close in answer._resource_closers:
         close()
+
+
+def raising(error: Exception) -> HttpResponse | None:
+    return ErrorPages(lambda _: HttpResponse()).process_exception(RequestFactory().get("/"), error)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ConflictError("no"), 409),
+        (DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"), 400),
+        (OperationalError("database is locked"), 503),
+        (SandboxError("no"), 500),
+    ],
+)
+def test_an_error_outside_our_views_is_answered_as_inside(error: Exception, status: int) -> None:
+    answer = raising(error)
+
+    assert answer is not None
+    assert answer.status_code == status
+
+
+def test_a_fault_of_ours_is_left_to_the_page_of_faults() -> None:
+    assert raising(ValueError("x")) is None
 
 
 @pytest.mark.django_db

@@ -16,7 +16,7 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, DataError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -182,10 +182,15 @@ class ErrorPages:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer an error of ours, and a database out of reach; leave the rest to Django."""
+        """Answer an error of ours, what the database cannot take or do; leave the rest to Django."""
         match exception:
             case SafeconductError():
                 return error_response(request, exception)
+            case DataError():
+                # Such as a zero byte, which PostgreSQL keeps in no text.
+                return error_response(
+                    request, MalformedError("a value cannot be stored", hint="look for odd signs in it")
+                )
             case DatabaseError() | InterfaceError() if is_out_of_reach(exception):
                 return error_response(request, UnavailableError("the database is out of reach", hint="try again later"))
             case _:
