@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programming interface under /api/v1: one error schema, strict JSON, tokens with scopes.
+
+Bodies are read by the one strict reader (`domain.safe_json`), so a duplicate key or a deep nest is refused before
+anything looks at it. Every error answers as a `Problem`; every operation declares the statuses it may answer with.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
+from ninja.security import HttpBearer
+from pydantic import Field
+
+from safeconduct.domain.parties import Scope
+from safeconduct.domain.safe_json import Json, read_json
+from safeconduct.errors import MalformedError, NotFoundError, NotPermittedError, SafeconductError
+from safeconduct.server.parties.access import problem, status_of, viewer_of_token
+from safeconduct.server.parties.viewer import Viewer
+
+
+class ProblemDetail(Schema):
+    """What went wrong: a stable code, a sentence, what to do next, and the facts."""
+
+    code: str
+    message: str
+    hint: str
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+
+class Problem(Schema):
+    """The one answer of every error."""
+
+    error: ProblemDetail
+
+
+class StrictParser(Parser):
+    """Reads a body with the strict reader instead of the lenient one."""
+
+    def parse_body(self, request: HttpRequest) -> Json:
+        """Return the body as plain data.
+
+        Raises:
+            MalformedError: it is not strict JSON.
+            TooLargeError: it is too large or too deep.
+        """
+        return read_json(request.body)
+
+
+class Token(HttpBearer):
+    """A bearer token of a party; the operation says which scope it needs."""
+
+    def __init__(self, scope: Scope) -> None:
+        """Keep the scope."""
+        super().__init__()
+        self.scope = scope
+
+    def authenticate(self, request: HttpRequest, token: str) -> Viewer:
+        """Return the viewer behind the token.
+
+        Raises:
+            NotPermittedError: the token does not hold, or lacks the scope.
+        """
+        viewer = viewer_of_token(token, now=now_of(request))
+        if not viewer.may(self.scope):
+            raise NotPermittedError(f"the token lacks the scope {self.scope.value}", hint="issue one that has it")
+        return viewer
+
+
+ERRORS = frozenset({400, 404, 409, 413, 422, 503})
+AUTHENTICATED_ERRORS = ERRORS | {401, 403}
+
+api = NinjaAPI(
+    title="Safeconduct",
+    version="1",
+    description="Reports, mailboxes, the register and the log of this service.",
+    urls_namespace="api",
+    docs_url=None,
+    parser=StrictParser(),
+)
+
+
+def answers(success: dict[int, Any], *, authenticated: bool = False) -> dict[frozenset[int] | int, Any]:
+    """Return the declaration of all statuses an operation answers with."""
+    return {**success, (AUTHENTICATED_ERRORS if authenticated else ERRORS): Problem}
+
+
+def now_of(request: HttpRequest) -> datetime:
+    """Return the one instant of this request."""
+    now: datetime = getattr(request, "now", None) or timezone.now()
+    request.now = now  # type: ignore[attr-defined]  # one instant for the whole act
+    return now
+
+
+def viewer_in(request: HttpRequest) -> Viewer:
+    """Return the viewer that the token stands for."""
+    viewer: Viewer = request.auth  # type: ignore[attr-defined]  # set by ninja after authentication
+    return viewer
+
+
+def _refuse(request: HttpRequest, error: SafeconductError, status: int) -> HttpResponse:
+    return api.create_response(request, {"error": problem(error)}, status=status)
+
+
+@api.exception_handler(SafeconductError)
+def _ours(request: HttpRequest, error: SafeconductError) -> HttpResponse:
+    return _refuse(request, error, status_of(error))
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    places = [".".join(str(part) for part in item["loc"]) for item in error.errors]
+    ours = MalformedError("the request does not have the documented form", hint="see openapi.json", at=places)
+    return _refuse(request, ours, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+@api.exception_handler(AuthenticationError)
+def _unauthenticated(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    ours = NotPermittedError("this needs a token", hint="Authorization: Bearer …")
+    return _refuse(request, ours, HTTPStatus.UNAUTHORIZED)
+
+
+@api.exception_handler(Http404)
+def _missing(request: HttpRequest, _error: Http404) -> HttpResponse:
+    return _refuse(request, NotFoundError("no such thing"), HTTPStatus.NOT_FOUND)
+
+
+@api.exception_handler(HttpError)
+def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return _refuse(request, MalformedError(str(error), hint="see openapi.json"), error.status_code)
+
+
+Operation = Callable[..., Any]

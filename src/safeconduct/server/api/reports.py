@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations for reporters: learn what is needed, report, read and write in the mailbox, fetch the receipt."""
+
+import json
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja import Body, Header, Router
+
+from safeconduct.crypto.mailbox import digest_of
+from safeconduct.crypto.sealing import DataKey
+from safeconduct.domain.report import SCHEMA_VERSION
+from safeconduct.domain.safe_json import read_object
+from safeconduct.errors import ConflictError, MalformedError, NotFoundError
+from safeconduct.formats import native
+from safeconduct.server.api.app import answers, now_of
+from safeconduct.server.api.schemas import (
+    MailboxKey,
+    MailboxOut,
+    MessageOut,
+    ReceiptOut,
+    ReceivedOut,
+    ReportIn,
+    ServiceOut,
+    WithdrawIn,
+    WriteIn,
+)
+from safeconduct.server.audit import ledger
+from safeconduct.server.audit.ring import key_ring
+from safeconduct.server.intake import queries, services
+from safeconduct.server.intake.models import Door, Report
+from safeconduct.server.intake.services import MailboxAddress, Received
+from safeconduct.server.intake.uploads import SealingHandler, sealing_uploads
+
+router = Router(tags=["reports"])
+KEY_LIMIT = 200
+FORM = "multipart/form-data"
+
+
+@router.get("/service", response=answers({200: ServiceOut}), operation_id="service")
+def service(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001  # ninja's signature
+    """Tell what a client needs to make a mailbox and check what it is given."""
+    ring = key_ring()
+    return {
+        "name": settings.SAFECONDUCT.name,
+        "mailbox_salt": ring.mailbox_salt.hex(),
+        "log_key": ledger.log_key(),
+        "acceptance_key": str(ring.acceptance.verifier),
+        "attestation_key": str(ring.attestation.verifier),
+        "beat_seconds": settings.SAFECONDUCT.beat_seconds,
+        "upload_bytes": settings.SAFECONDUCT.upload_bytes,
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+@router.post("/reports", response=answers({200: ReceivedOut, 201: ReceivedOut}), operation_id="send_report")
+def send_report(
+    request: HttpRequest,
+    body: Body[ReportIn],
+    idempotency_key: Header[str, Header(default="", alias="Idempotency-Key", max_length=KEY_LIMIT)],
+) -> tuple[int, dict[str, Any]]:
+    """Send a report as JSON. The same `Idempotency-Key` makes one report and answers 200 from the second time on."""
+    received = services.receive(
+        report=native.report_from(body.report),
+        mailbox=address_of(body),
+        door=Door.API,
+        now=now_of(request),
+        idempotency=idempotency_key,
+    )
+    return (201 if received.is_new else 200), received_out(received, request)
+
+
+def send_report_with_files(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+    """Receive a report whose files come along: a form with `request` (the JSON of `send_report`) and files.
+
+    Raises:
+        SafeconductError: as `services.receive`; nothing that arrived is kept.
+    """
+    key = DataKey.generate(secrets.token_bytes)
+    handler = sealing_uploads(request, key=key, limit=settings.SAFECONDUCT.upload_bytes)
+    text = request.POST.get("request", "")
+    if handler.refusal is not None:
+        raise handler.refusal
+    received = _receive_form(request, text, handler)
+    if not received.is_new:
+        handler.discard()
+    return (201 if received.is_new else 200), received_out(received, request)
+
+
+def _receive_form(request: HttpRequest, text: str, handler: SealingHandler) -> Received:
+    kept = False
+    try:
+        given = read_object(text.encode())
+        body = ReportIn.model_validate(given)
+        received = services.receive(
+            report=native.report_from(body.report),
+            mailbox=address_of(body),
+            door=Door.API,
+            now=now_of(request),
+            files=tuple(handler.stored),
+            key=handler.key,
+            idempotency=request.headers.get("Idempotency-Key", "")[:KEY_LIMIT],
+        )
+        kept = True
+    except ValueError as error:
+        raise MalformedError("the form's field “request” does not have the documented form") from error
+    finally:
+        if not kept:
+            handler.discard()
+    return received
+
+
+@router.post("/mailbox", response=answers({200: MailboxOut}), operation_id="read_mailbox")
+def read_mailbox(request: HttpRequest, body: Body[MailboxKey]) -> dict[str, Any]:
+    """Read the mailbox: state and messages. A wrong key and a mailbox that never was look the same."""
+    row = mailbox_of(body)
+    messages = queries.messages_of(row)
+    services.mark_read(row=row, now=now_of(request))
+    return {
+        "report_id": row.pk,
+        "status": row.status,
+        "status_words": row.get_status_display(),
+        "received_at": row.received_at,
+        "has_receipt": queries.receipt_of(row) is not None,
+        "messages": [
+            MessageOut(
+                direction=item.row.direction, kind=item.row.kind, text=item.text, sent_at=item.row.sent_at
+            ).model_dump()
+            for item in messages
+        ],
+    }
+
+
+@router.post("/mailbox/messages", response=answers({201: MailboxOut}), operation_id="write_to_mailbox")
+def write_to_mailbox(request: HttpRequest, body: Body[WriteIn]) -> tuple[int, dict[str, Any]]:
+    """Write an answer or a note to those who handle the report."""
+    row = mailbox_of(body)
+    services.answer(row=row, text=body.text, now=now_of(request))
+    return 201, read_mailbox(request, MailboxKey(lookup=body.lookup))
+
+
+@router.post("/mailbox/receipt", response=answers({200: ReceiptOut}), operation_id="fetch_receipt")
+def fetch_receipt(request: HttpRequest, body: Body[MailboxKey]) -> dict[str, Any]:  # noqa: ARG001  # ninja's signature
+    """Fetch the receipt, which exists from the beat after the report on."""
+    receipt = queries.receipt_of(mailbox_of(body))
+    if receipt is None:
+        raise ConflictError("the receipt is not there yet", hint="ask again after the next beat of the log")
+    return {"receipt": str(receipt), "log_key": ledger.log_key()}
+
+
+@router.post("/mailbox/withdraw", response=answers({200: MailboxOut}), operation_id="withdraw_report")
+def withdraw_report(request: HttpRequest, body: Body[WithdrawIn]) -> dict[str, Any]:
+    """Withdraw the report. The auth key proves that the owner asks."""
+    row = mailbox_of(body)
+    if not queries.owns(row, digest_of(bytes.fromhex(body.auth))):
+        raise NotFoundError("no such mailbox")
+    services.withdraw(row=row, reason=body.reason, now=now_of(request))
+    return read_mailbox(request, MailboxKey(lookup=body.lookup))
+
+
+def address_of(body: ReportIn) -> MailboxAddress:
+    """Return the mailbox that the client derived."""
+    return MailboxAddress(
+        lookup=bytes.fromhex(body.mailbox.lookup_sha256),
+        auth=bytes.fromhex(body.mailbox.auth_sha256),
+        recipient=body.mailbox.recipient,
+    )
+
+
+def mailbox_of(body: MailboxKey) -> Report:
+    """Return the report of the mailbox.
+
+    Raises:
+        NotFoundError: no mailbox has this key.
+    """
+    row = queries.mailbox(digest_of(bytes.fromhex(body.lookup)))
+    if row is None:
+        raise NotFoundError("no such mailbox")
+    return row
+
+
+def received_out(received: Received, request: HttpRequest) -> dict[str, Any]:
+    """Return a received report as the interface answers it."""
+    return {
+        "report_id": received.row.pk,
+        "status": received.row.status,
+        "acceptance_note": received.acceptance_note,
+        "opening": json.loads(received.opening.to_json()),
+        "is_new": received.is_new,
+        "receipt_due": now_of(request) + timedelta(seconds=settings.SAFECONDUCT.beat_seconds),
+    }
