@@ -22,7 +22,7 @@ _DIGEST = re.compile(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{10,64}\b", re.IGNORECASE)
 _ID = re.compile(
     r"\b(?:CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}|PYSEC-\d{4}-\d+|AVID-\d{4}-[RV]\d+|SC-\d{4}-\w+)\b", re.IGNORECASE
 )
-_QUOTED = re.compile(r"[`'\"\u2018\u201c]+([^\W\d][\w.:]{0,120})(?:\(\))?[`'\"\u2019\u201d]+")
+_QUOTED = re.compile(r"[`'\"\u2018\u201c]([^\W\d][\w.:]{0,120})(?:\(\))?[`'\"\u2019\u201d]")
 _CHAIN = re.compile(r"\w+(?:(?:\.|::|->|-|/)\w+)*")
 _JOINT = re.compile(r"\.|::|->|-|/")
 _VERSION = re.compile(r"v?\d+(?:\.\d+)+[a-z0-9]*", re.IGNORECASE)
@@ -60,8 +60,9 @@ def words(text: str) -> Iterator[Word]:
         if _VERSION.fullmatch(whole):
             yield f"v{whole.lower().lstrip('v')}", WordKind.VERSION
             continue
+        is_quoted = whole.lower() in quoted
         for name in _JOINT.split(whole):
-            yield from _of_name(name, is_quoted=whole.lower() in quoted or name.lower() in quoted)
+            yield from _of_name(name, is_quoted=is_quoted or name.lower() in quoted)
 
 
 def _of_name(name: str, *, is_quoted: bool) -> Iterator[Word]:
