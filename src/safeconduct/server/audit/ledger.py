@@ -16,7 +16,7 @@ from django.db.models import Max
 
 from safeconduct.errors import ConflictError
 from safeconduct.ledger.entry import EntryKind
-from safeconduct.ledger.log import Beat, Log
+from safeconduct.ledger.log import MEMORY_FILE, Beat, Log
 from safeconduct.ledger.receipt import Receipt
 from safeconduct.ledger.store import NewLeaf, Pending
 from safeconduct.server.audit.models import Commitment, Leaf
@@ -24,7 +24,6 @@ from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.audit.writes import atomic_write
 
 FOLDER = "log"
-MEMORY = "log.checkpoint"
 READ_AT_ONCE = 4096
 
 
@@ -74,7 +73,7 @@ def log() -> Log:
 
 @lru_cache(maxsize=8)
 def _log(home: Path, keys: Path) -> Log:
-    return Log(folder=home / FOLDER, memory=keys / MEMORY, store=DatabaseStore(), signer=key_ring().log)
+    return Log(folder=home / FOLDER, memory=keys / MEMORY_FILE, store=DatabaseStore(), signer=key_ring().log)
 
 
 def log_key() -> str:

@@ -7,19 +7,17 @@ from pathlib import Path
 
 from django.conf import settings
 
-from safeconduct.crypto.keys import MARKER, KeyRing
+from safeconduct.crypto.keys import KeyRing
 
 
 def ensure_key_ring() -> KeyRing:
     """Return the ring, and make it first if this is a new home.
 
     Raises:
-        ConfigurationError: others can read the keys, or a key is damaged.
+        ConfigurationError: others can read the keys, a key is damaged, or the log was begun under another origin.
         UnavailableError: the disk does not take the keys.
     """
-    folder: Path = settings.SAFECONDUCT.keys
-    if not (folder / MARKER).exists():
-        KeyRing.create(folder, origin=settings.SAFECONDUCT.origin, entropy=secrets.token_bytes)
+    KeyRing.ensure(settings.SAFECONDUCT.keys, origin=settings.SAFECONDUCT.origin, entropy=secrets.token_bytes)
     return key_ring()
 
 
