@@ -5,7 +5,7 @@ import pytest
 
 from safeconduct.domain.weakness import TaxonomyRef
 from safeconduct.policy.decision import Outcome
-from safeconduct.policy.taxonomies import resolve, taxonomies, usable
+from safeconduct.policy.taxonomies import _follow, resolve, taxonomies, usable
 
 
 def ref(text: str) -> TaxonomyRef:
@@ -97,3 +97,9 @@ def test_what_a_flaw_may_be_mapped_to_is_said_with_a_reason(text: str, outcome: 
 
     assert (decision.outcome, decision.rules) == (outcome, (rule,))
     assert decision.reasons[0]
+
+
+def test_a_table_that_leads_in_a_circle_ends() -> None:
+    one, other = ref("owasp-llm/2025/LLM01"), ref("owasp-llm/2026/LLM01")
+
+    assert _follow(one, {one: (other,), other: (one,)}) == (other, one)

@@ -8,7 +8,7 @@ same `Report`. The template that `report new` writes is `report_template.toml` b
 import json
 import re
 import tomllib
-from datetime import date, datetime, time
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -91,13 +91,11 @@ def _plain(value: object) -> Json:
     match value:
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
-        case date() | time():
-            return value.isoformat()
         case dict():
             return {name: _plain(item) for name, item in value.items()}
         case list():
             return [_plain(item) for item in value]
         case str() | bool() | int() | float():
             return value
-        case _:
-            raise TypeError(f"TOML holds no {type(value).__name__}")
+        case _:  # a date or a time of day, whose text is that of ISO 8601
+            return str(value)

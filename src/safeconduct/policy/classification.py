@@ -182,7 +182,7 @@ def _bypass(facts: ClassificationFacts) -> Iterator[Step]:
         case Answer.UNKNOWN if facts.general is YES:
             reason = "safeguards are evaded generally; that nobody else is concerned is not shown"
             yield Step(rule="q4", reason=reason, track=Track.SAFEGUARD_BYPASS)
-        case Answer.UNKNOWN:
+        case _:
             yield Step(rule="q4", reason="safeguards are evaded; how generally is not known", open=True)
 
 

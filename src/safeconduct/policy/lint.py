@@ -193,7 +193,7 @@ def _corrections(advisory: Advisory) -> Iterator[Finding]:
 
 def _labels(advisory: Advisory) -> Iterator[Finding]:
     """L013: a limitation or a content issue is not called a vulnerability."""
-    if advisory.tracks and not cvss_required(advisory.tracks) and "vulnerabilit" in advisory.title.lower():
+    if advisory.tracks and not cvss_required(advisory.tracks) and wording.says_vulnerability(advisory.title):
         yield _warning("L013", "/title", "it was not classified as a vulnerability: name it as what it is")
 
 

@@ -36,6 +36,11 @@ def claims_a_share(text: str) -> bool:
     return _SHARE.search(text) is not None
 
 
+def says_vulnerability(text: str) -> bool:
+    """Say whether the text calls something a vulnerability."""
+    return _any_word(("vulnerability", "vulnerabilities")).search(text) is not None
+
+
 def claims_full_fix(text: str) -> bool:
     """Say whether the text claims that nothing of the flaw is left."""
     return _FULL_FIX.search(text) is not None

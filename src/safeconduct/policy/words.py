@@ -74,7 +74,7 @@ def _of_name(name: str, *, is_quoted: bool) -> Iterator[Word]:
         if len(humps) > 1:
             yield piece.lower(), WordKind.IDENTIFIER
             yield from ((_stem(hump), WordKind.PART) for hump in humps)
-        elif humps:
+        else:
             yield _stem(humps[0]), WordKind.IDENTIFIER if is_code else WordKind.WORD
     if len(pieces) > 1:
         yield "".join(pieces).lower(), WordKind.IDENTIFIER
