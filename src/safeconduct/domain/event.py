@@ -68,6 +68,8 @@ class EventTag(StrEnum):
     CAMPAIGN_FAILED = "campaigns:campaign:failed"
     CAMPAIGN_DECIDED = "campaigns:campaign:decided"
     ADVISORY_DRAFTED = "advisories:advisory:drafted"
+    ADVISORY_EDITED = "advisories:advisory:edited"
+    ADVISORY_WITHDRAWN = "advisories:advisory:withdrawn"
     ADVISORY_PUBLISHED = "advisories:advisory:published"
     KEYS_MADE = "project:keys:made"
     BACKUP_MADE = "project:backup:made"

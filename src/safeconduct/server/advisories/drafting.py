@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The draft of an advisory: what the case knows and may be told, as the native record.
+
+Only publishable facts are taken: never the steps of the report, never an attachment, never a name that was not
+released. A person then writes summary and advice for readers; what a person wrote is kept when the draft is renewed.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from safeconduct.domain.advisory import (
+    Advisory,
+    Credit,
+    CreditKind,
+    FamilyResult,
+    Publisher,
+    Remediation,
+    Revision,
+    TimelineEntry,
+    VerificationSummary,
+)
+from safeconduct.domain.evidence import Verdict
+from safeconduct.domain.flaw import Track
+from safeconduct.domain.report import Report, Tlp
+from safeconduct.domain.severity import Severity
+from safeconduct.domain.systems import AffectedStatus, AffectedSystem
+from safeconduct.verification.certificate import CertificateCheck
+
+ANONYMOUS = "an anonymous finder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A certificate that was recomputed, with its digest, where it can be fetched, and when it was decided."""
+
+    check: CertificateCheck
+    sha256: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the case knows. Every instant is UTC."""
+
+    public_id: str
+    told: Report
+    severity: Severity
+    tracks: tuple[Track, ...]
+    publisher: Publisher
+    received_at: datetime
+    informed_at: datetime | None
+    fixed_at: datetime | None
+    checked: Checked | None
+
+
+def new_draft(known: Known, *, now: datetime) -> Advisory:
+    """Return a first draft."""
+    told = known.told
+    return renewed(
+        Advisory(
+            id=known.public_id,
+            title=told.title,
+            summary=told.summary,
+            description=told.description,
+            flaw_class=told.flaw_class,
+            affected=told.affects,
+            publisher=known.publisher,
+            published_at=now,
+            modified_at=now,
+            revisions=(Revision(version=1, at=now, summary="First version"),),
+            tlp=Tlp.CLEAR,
+            taxonomy=told.taxonomy,
+            harm_domains=told.harm.domains,
+            trials=told.evidence.trials,
+            credits=(credit_of(told),),
+        ),
+        known,
+        now=now,
+    )
+
+
+def renewed(draft: Advisory, known: Known, *, now: datetime) -> Advisory:
+    """Return the draft with the facts of the case as they are now; the words of people stay."""
+    summary = verification_of(known.checked) if known.checked else None
+    is_fixed = summary is not None and summary.verdict is Verdict.FIXED
+    return replace(
+        draft,
+        severity=known.severity,
+        tracks=known.tracks,
+        affected=tuple(_with_status(system, is_fixed=is_fixed) for system in draft.affected),
+        verification=summary,
+        timeline=timeline_of(known),
+        modified_at=now,
+    )
+
+
+def with_remediation(draft: Advisory, remediation: Remediation) -> Advisory:
+    """Return the draft with this remedy in place of others of its kind."""
+    others = tuple(item for item in draft.remediations if item.kind is not remediation.kind)
+    return replace(draft, remediations=(*others, remediation))
+
+
+def next_version(draft: Advisory, *, version: int, what: str, now: datetime) -> Advisory:
+    """Return the draft as the version that goes out."""
+    revision = Revision(version=version, at=now, summary=what)
+    earlier = tuple(item for item in draft.revisions if item.version < version)
+    published = draft.published_at if version > 1 else now
+    return replace(draft, revisions=(*earlier, revision), published_at=published, modified_at=now)
+
+
+def credit_of(told: Report) -> Credit:
+    """Return the thanks that the reporter released: a name, or an anonymous finder."""
+    if told.reporter.credit_release and told.reporter.credit_name.strip():
+        return Credit(
+            name=told.reporter.credit_name.strip(), kind=CreditKind.FINDER, organization=told.reporter.organization
+        )
+    return Credit(name=ANONYMOUS, kind=CreditKind.FINDER)
+
+
+def verification_of(checked: Checked) -> VerificationSummary:
+    """Return what a recomputed certificate says, in short."""
+    facts, report = checked.check.facts, checked.check.report
+    return VerificationSummary(
+        verdict=report.verdict,
+        decided_at=facts.ended_at,
+        tolerance=facts.criterion.tolerance,
+        alpha=facts.criterion.alpha,
+        families=tuple(
+            FamilyResult(
+                family=item.family,
+                hits=item.hits,
+                calls=item.n,
+                upper_bound=item.upper,
+                decision=item.standing.value,
+            )
+            for item in report.efficacy
+        ),
+        excluded=report.excluded,
+        benign=report.benign.standing.value if report.benign else "",
+        certificate_sha256=checked.sha256,
+        certificate_url=checked.url,
+    )
+
+
+def timeline_of(known: Known) -> tuple[TimelineEntry, ...]:
+    """Return the dated facts that may be told, oldest first."""
+    decided = known.checked.check.facts.ended_at if known.checked else None
+    facts = (
+        (known.received_at, "A report arrived."),
+        (known.informed_at, "The vendor was informed."),
+        (known.fixed_at, "The vendor said that a fix is there."),
+        (decided, "The fix was tested with variants that the vendor had not seen."),
+    )
+    return tuple(
+        TimelineEntry(at=at, what=what) for at, what in sorted((at, what) for at, what in facts if at is not None)
+    )
+
+
+def _with_status(system: AffectedSystem, *, is_fixed: bool) -> AffectedSystem:
+    if is_fixed:
+        return replace(system, status=AffectedStatus.FIXED)
+    suspected = system.status is AffectedStatus.SUSPECTED
+    return replace(system, status=AffectedStatus.AFFECTED) if suspected else system

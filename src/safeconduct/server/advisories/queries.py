@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads of advisories: the draft of a case, what still blocks it, and the published documents."""
+
+import hashlib
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from safeconduct.domain.advisory import Advisory as Record
+from safeconduct.domain.advisory import Publisher
+from safeconduct.domain.flaw import Track
+from safeconduct.domain.parties import Role
+from safeconduct.domain.report import RestrictedMaterial
+from safeconduct.domain.severity import Exploitation, Severity, Tier
+from safeconduct.errors import NotFoundError
+from safeconduct.formats import native
+from safeconduct.policy.completeness import Proof, Stage, missing
+from safeconduct.policy.decision import Decision, Outcome
+from safeconduct.policy.ml_profile import parse_profile
+from safeconduct.policy.publication import CreditChoice, PublicationFacts, may_publish
+from safeconduct.policy.severity import assess
+from safeconduct.server.advisories.drafting import Checked, Known
+from safeconduct.server.advisories.models import Advisory, AdvisoryState, Publication
+from safeconduct.server.advisories.places import draft_place
+from safeconduct.server.audit import vault
+from safeconduct.server.audit.ring import key_ring
+from safeconduct.server.campaigns import queries as campaigns
+from safeconduct.server.campaigns.models import Campaign
+from safeconduct.server.cases import queries as cases
+from safeconduct.server.cases.models import Case
+from safeconduct.server.intake import queries as intake
+from safeconduct.server.parties.viewer import Viewer
+from safeconduct.server.triage.models import AssessmentState
+from safeconduct.verification.certificate import verify_certificate
+
+SHOWN = (AdvisoryState.PUBLISHED, AdvisoryState.WITHDRAWN)
+DOCUMENTS = {"json": "native", "csaf": "csaf", "osv": "osv"}
+
+
+def advisory_for(viewer: Viewer, case: Case) -> Advisory:
+    """Return the advisory of a case.
+
+    Raises:
+        NotFoundError: there is none, or the viewer may not see it.
+    """
+    if not viewer.has(Role.COORDINATOR) and not cases.may_read(viewer, case):
+        raise NotFoundError("no such advisory")
+    advisory = Advisory.objects.filter(case=case).select_related("entry", "case").first()
+    if advisory is None:
+        raise NotFoundError("no such advisory")
+    return advisory
+
+
+def draft_of(advisory: Advisory) -> Record:
+    """Return the draft. The caller has checked that the asker may see it."""
+    sealed = vault.open_sealed(bytes(advisory.draft), subject=advisory.case_id, place=draft_place(advisory.pk))
+    return native.read_advisory(sealed)
+
+
+def known_of(case: Case) -> Known:
+    """Return what the case knows, for the draft."""
+    row = case.assessment.report
+    campaign = campaigns.latest_decided(case)
+    facts = cases.facts_for(case)
+    return Known(
+        public_id=case.entry.public_id,
+        told=intake.opened(row).told,
+        severity=_severity(case),
+        tracks=tuple(Track(item) for item in case.assessment.tracks),
+        publisher=publisher(),
+        received_at=row.received_at,
+        informed_at=facts.vendor_notified_at,
+        fixed_at=facts.fixed_at,
+        checked=checked(campaign) if campaign else None,
+    )
+
+
+def checked(campaign: Campaign) -> Checked:
+    """Recompute a campaign's certificate from its trials and return it with its digest and address.
+
+    Raises:
+        VerificationError: the stored certificate does not follow from the stored trials.
+    """
+    envelope = campaign.certificate.encode()
+    check = verify_certificate(envelope, campaign.trials.encode(), [key_ring().attestation.verifier])
+    address = reverse("advisories:certificate", args=[campaign.claim.case.entry.public_id])
+    return Checked(
+        check=check,
+        sha256=hashlib.sha256(envelope).hexdigest(),
+        url=f"{settings.SAFECONDUCT.base_url.rstrip('/')}{address}",
+    )
+
+
+def publisher() -> Publisher:
+    """Return who publishes here."""
+    config = settings.SAFECONDUCT
+    return Publisher(name=config.name, namespace=config.base_url.rstrip("/"), contact=config.contact)
+
+
+def blockers(
+    advisory: Advisory,
+    *,
+    now: datetime,
+    without_verdict: str = "",
+    without_vendor: str = "",
+    acknowledged: frozenset[str] = frozenset(),
+) -> Decision[Outcome]:
+    """Return whether the advisory may go out now, with everything that blocks it."""
+    case = advisory.case
+    row = case.assessment.report
+    told = intake.opened(row).told
+    term = cases.active_term(case)
+    restricted = told.restricted_material is not RestrictedMaterial.NONE
+    vendors = case.participants.filter(role__in=cases.VENDORS, left_at__isnull=True)
+    facts = PublicationFacts(
+        advisory=draft_of(advisory),
+        report_gaps=missing(
+            told, stage=Stage.PUBLISH, proof=Proof(bundle=row.has_bundle, attachment=row.attachments.exists())
+        ),
+        credit=CreditChoice.RELEASED if told.reporter.credit_release else CreditChoice.ANONYMOUS,
+        embargo_until=term.ends_at if term else None,
+        without_verdict=without_verdict,
+        duplicates_open=_undecided(case),
+        vendors_not_informed=tuple(seat.name for seat in vendors if seat.aware_at is None),
+        without_vendor=without_vendor or ("" if vendors else "no vendor could be named"),
+        restricted_texts=(told.steps,) if restricted and told.steps else (),
+        acknowledged=acknowledged,
+    )
+    return may_publish(facts, now=now)
+
+
+def published() -> QuerySet[Advisory]:
+    """Return the advisories that are out, the newest first."""
+    return Advisory.objects.filter(state__in=SHOWN).select_related("entry")
+
+
+def document(public_id: str, kind: str, *, version: int | None = None) -> Publication:
+    """Return the exact bytes of a published document, by default of the newest version.
+
+    Raises:
+        NotFoundError: nothing of this kind was published under this identifier.
+    """
+    found = Publication.objects.filter(
+        advisory__entry__public_id=public_id, advisory__state__in=SHOWN, format=DOCUMENTS.get(kind, kind)
+    ).select_related("advisory__entry")
+    if version is not None:
+        found = found.filter(version=version)
+    publication = found.order_by("-version").first()
+    if publication is None:
+        raise NotFoundError("no such document")
+    return publication
+
+
+def certificate_of(public_id: str) -> Campaign:
+    """Return the campaign whose certificate a published advisory refers to.
+
+    Raises:
+        NotFoundError: nothing is published under this identifier, or no fix was tested.
+    """
+    advisory = published().filter(entry__public_id=public_id).select_related("case").first()
+    campaign = campaigns.latest_decided(advisory.case) if advisory else None
+    if campaign is None:
+        raise NotFoundError("no such certificate")
+    return campaign
+
+
+def _severity(case: Case) -> Severity:
+    made = case.assessment
+    if not made.cvss_vector and not made.ml_profile:
+        return Severity(tier=Tier(made.tier), tier_low=Tier(made.tier_low))
+    return assess(
+        cvss=made.cvss_vector,
+        profile=parse_profile(made.ml_profile) if made.ml_profile else None,
+        exploitation=Exploitation(made.exploitation) if made.exploitation else Exploitation.NONE,
+    ).severity
+
+
+def _undecided(case: Case) -> tuple[str, ...]:
+    duplicates = case.assessment.report.duplicates.filter(state__in=(AssessmentState.OPEN, AssessmentState.WAITING))
+    return tuple(item.report_id for item in duplicates)
