@@ -32,6 +32,7 @@ FACTS: Mapping[str, Callable[[], str]] = {
     "harm-bases": rules.harm_bases,
     "ml-profile": rules.ml_profile,
     "report-machine": machines.report,
+    "report-questions": rules.report_questions,
     "report-schema": records.report_schema,
     "settings": vocabulary.settings,
     "trial-format": records.trial_format,

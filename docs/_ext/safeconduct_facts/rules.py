@@ -4,6 +4,7 @@
 from datetime import timedelta
 
 from safeconduct.domain.severity import Tier
+from safeconduct.policy.completeness import questions
 from safeconduct.policy.deadline_policy import TIER_KINDS, TierRow, balanced
 from safeconduct.policy.ml_profile import metrics
 from safeconduct.policy.tiers import FIDELITIES, HARMS, shipped
@@ -46,3 +47,8 @@ def harm_bases() -> str:
     bases = shipped().harm_bases
     rows = [[code(harm), *(bases[harm, fidelity].value for fidelity in FIDELITIES)] for harm in HARMS]
     return table(("HM", *(f"OF {code(fidelity)}" for fidelity in FIDELITIES)), rows)
+
+
+def report_questions() -> str:
+    """Return the question of every field that may be asked for, in the order in which they are asked."""
+    return table(("field", "question"), [(code(name), cell(text)) for name, text in questions().items()])
