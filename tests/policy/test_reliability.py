@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reliability from trials, to the digit of the published fixtures."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +11,8 @@ from hypothesis import strategies as st
 from safeconduct.domain.evidence import TrialSummary
 from safeconduct.errors import MalformedError
 from safeconduct.policy.reliability import Judge, reliability, wilson
+
+MEASURED = Path(__file__).resolve().parents[3] / "shared" / "data" / "triage" / "avid" / "garak_measurements_696.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -91,3 +96,13 @@ def test_a_judge_no_better_than_chance_is_refused(judge: tuple[float, float]) ->
 def test_counts_that_are_no_sample_are_refused(hits: int, episodes: int) -> None:
     with pytest.raises(MalformedError):
         wilson(hits, episodes)
+
+
+@pytest.mark.skipif(not MEASURED.parents[3].exists(), reason="the shared folder with the measurements is not here")
+def test_696_published_measurements_fall_into_the_published_bands() -> None:
+    bands = dict.fromkeys("UXPLR", 0)
+    for line in MEASURED.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        bands[reliability(TrialSummary(n=row["n"], hits=row["hits"])).outcome] += 1
+
+    assert bands == {"U": 240, "X": 202, "P": 158, "L": 73, "R": 23}
