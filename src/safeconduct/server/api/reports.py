@@ -4,7 +4,7 @@
 import json
 import secrets
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -60,7 +60,7 @@ def service(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001  # ninja's 
 def send_report(
     request: HttpRequest,
     body: Body[ReportIn],
-    idempotency_key: Header[str, Header(default="", alias="Idempotency-Key", max_length=KEY_LIMIT)],
+    idempotency_key: Annotated[str, Header(alias="Idempotency-Key", max_length=KEY_LIMIT)] = "",
 ) -> tuple[int, dict[str, Any]]:
     """Send a report as JSON. The same `Idempotency-Key` makes one report and answers 200 from the second time on."""
     received = services.receive(

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("safeconduct.server.rulebook.urls")),
     path("account/", include("safeconduct.server.parties.account_urls")),
     path("register/", include("safeconduct.server.registry.urls")),
+    path("measures/", include("safeconduct.server.metrics.urls")),
     path("api/", include("safeconduct.server.api.urls")),
 ]
 

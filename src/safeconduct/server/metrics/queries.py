@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers of all measures, counted from what happened. Nothing here names a report, a case or a party."""
+
+from safeconduct.domain.severity import Tier
+from safeconduct.server.cases.models import Case
+from safeconduct.server.cases.queries import facts_for
+from safeconduct.server.intake.models import Report, ReportStatus
+from safeconduct.server.metrics.measures import CountMeasure, CountRow, Span, TimeMeasure, time_measure
+from safeconduct.server.triage.models import Assessment, GateRun, GateState
+
+TIERS = tuple(tier.value for tier in reversed(Tier))
+
+
+def counts() -> tuple[CountMeasure, ...]:
+    """Return the measures that count."""
+    return (_reports(), _reproduction())
+
+
+def times() -> tuple[TimeMeasure, ...]:
+    """Return the measures of time."""
+    assessments = list(Assessment.objects.select_related("report"))
+    unassessed = list(Report.objects.filter(assessment__isnull=True))
+    facts = [
+        (case.assessment.tier, facts_for(case))
+        for case in Case.objects.select_related("assessment__report").prefetch_related("participants", "terms")
+    ]
+    reports = [(item.tier, item.report) for item in assessments] + [("", report) for report in unassessed]
+    decided = {item.report_id: item.decided_at for item in assessments}
+    return (
+        time_measure(
+            name="acknowledge",
+            title="Time to acknowledge",
+            definition="From the hour a report arrived until a person first opened it.",
+            spans=[Span(tier=tier, begin=row.received_at, end=row.acknowledged_at) for tier, row in reports],
+            tiers=TIERS,
+        ),
+        time_measure(
+            name="assess",
+            title="Time to assess",
+            definition="From the hour a report arrived until a person decided on it.",
+            spans=[Span(tier=tier, begin=row.received_at, end=decided.get(row.pk)) for tier, row in reports],
+            tiers=TIERS,
+        ),
+        time_measure(
+            name="fix",
+            title="Time to a verified fix",
+            definition="From informing the first vendor until a campaign found the fix to hold on held-out variants.",
+            spans=[Span(tier=tier, begin=fact.vendor_notified_at, end=fact.verified_at) for tier, fact in facts],
+            tiers=TIERS,
+        ),
+        time_measure(
+            name="publish",
+            title="Time to publish",
+            definition="From the hour a report arrived until its advisory was published.",
+            spans=[Span(tier=tier, begin=fact.received_at, end=fact.published_at) for tier, fact in facts],
+            tiers=TIERS,
+        ),
+    )
+
+
+def _reports() -> CountMeasure:
+    total = Report.objects.count()
+    rows = tuple(
+        CountRow(what=status.label, count=Report.objects.filter(status=status).count(), of=total)
+        for status in ReportStatus
+    )
+    return CountMeasure(
+        name="reports",
+        title="Reports",
+        definition="All reports that were received, by where they stand now.",
+        rows=(CountRow(what="received", count=total), *rows[1:]),
+    )
+
+
+def _reproduction() -> CountMeasure:
+    with_bundle = Report.objects.filter(has_bundle=True)
+    ran = GateRun.objects.filter(state__in=(GateState.REPRODUCED, GateState.NOT_REPRODUCED))
+    judged = ran.values("report").distinct().count()
+    shown = GateRun.objects.filter(state=GateState.REPRODUCED).values("report").distinct().count()
+    return CountMeasure(
+        name="reproduction",
+        title="Reports that proved themselves",
+        definition=(
+            "Reports with a reproduction bundle that was run against a granted target, and those of them whose flaw"
+            " was reproduced. A report that could not be run is not counted as failed."
+        ),
+        rows=(
+            CountRow(what="with a bundle", count=with_bundle.count(), of=Report.objects.count()),
+            CountRow(what="bundle was run", count=judged, of=with_bundle.count()),
+            CountRow(what="reproduced", count=shown, of=judged),
+        ),
+    )
