@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures: defined, counted from facts, silent about single cases, and the same for people and machines."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -81,5 +82,5 @@ def test_the_chart_is_a_document_that_may_do_nothing(client: Client) -> None:
 
     assert response["Content-Type"] == "image/svg+xml"
     assert response["Content-Security-Policy"].startswith("default-src 'none'")
-    assert b"http://" not in response.content.replace(b"http://www.w3.org/", b"").replace(b"http://pygal.org", b"")
+    assert not re.search(rb"""(?:href|src)=["']https?:""", response.content)
     assert client.get("/measures/times.svg", headers={"If-None-Match": response["ETag"]}).status_code == 304
