@@ -56,8 +56,8 @@ class Report(models.Model):
     """One report. `body` is the sealed canonical JSON; `commitment` is what the ledger holds of it.
 
     `lookup` is the SHA-256 of the mailbox's lookup key, `auth` that of its proof for closing and withdrawing;
-    `reply_recipient` the age recipient to which replies may be sealed. `opening` is the sealed opening file, kept only
-    until the reporter has fetched it.
+    `reply_recipient` the age recipient to which replies may be sealed. `opening` is the sealed opening file, so that the
+    same request gives the same answer and the mailbox can hand it out again.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_report_id, editable=False)
@@ -154,3 +154,18 @@ class MailboxMessage(models.Model):
     def __str__(self) -> str:
         """Return the identifier."""
         return self.id
+
+
+class MailboxVisit(models.Model):
+    """A mailbox that is open in a browser: the digest of the cookie, which mailbox, and the hour in which it ends.
+
+    It is no session of an account and knows of none: whoever is signed in beside it stays unknown here.
+    """
+
+    key = models.BinaryField(primary_key=True, max_length=DIGEST_BYTES)
+    lookup = models.BinaryField(max_length=DIGEST_BYTES)
+    ends_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        """Return when it ends; whose it is, is nobody's business."""
+        return f"until {self.ends_at:%Y-%m-%d %H:%M}Z"

@@ -73,4 +73,12 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('is_bundle', True)), fields=('report',), name='one_reproduction_bundle_per_report')],
             },
         ),
+        migrations.CreateModel(
+            name='MailboxVisit',
+            fields=[
+                ('key', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
+                ('lookup', models.BinaryField(max_length=32)),
+                ('ends_at', models.DateTimeField(db_index=True)),
+            ],
+        ),
     ]
