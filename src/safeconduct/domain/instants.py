@@ -67,6 +67,15 @@ def find_zone(name: str) -> tzinfo:
         ) from error
 
 
+def is_zone(name: str) -> bool:
+    """Tell whether this machine knows a time zone of that name."""
+    try:
+        find_zone(name)
+    except UnknownValueError:
+        return False
+    return True
+
+
 def local_instant(wall: datetime, zone: tzinfo) -> datetime:
     """Return the instant at which clocks in the zone show this time, in UTC.
 

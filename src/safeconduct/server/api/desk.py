@@ -120,7 +120,9 @@ def list_cases(request: HttpRequest) -> list[dict[str, Any]]:
                 "tier": case.assessment.tier,
                 "embargo": case.embargo,
                 "embargo_ends_at": term.ends_at if term else None,
-                "state": cases.vendor_state(case).code if cases.may_read(viewer_in(request), case) else "",
+                "state": cases.state_for(viewer_in(request), case).code
+                if cases.may_read(viewer_in(request), case)
+                else "",
                 "opened_at": case.opened_at,
                 "closed_at": case.closed_at,
             }

@@ -7,7 +7,7 @@ elsewhere does not open.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from safeconduct.crypto.sealing import (
@@ -62,9 +62,19 @@ def shred(subject: str) -> None:
     SubjectKey.objects.filter(pk=subject).delete()
 
 
+def has_key(subject: str) -> bool:
+    """Tell whether the contents of a subject can be opened: it was not shredded."""
+    return SubjectKey.objects.filter(pk=subject).exists()
+
+
 def seal(plaintext: bytes, *, subject: str, place: Place) -> bytes:
     """Return the plaintext sealed for its place with the subject's key."""
-    return seal_field(key_of(subject), plaintext, place=place, entropy=secrets.token_bytes)
+    return seal_under(key_of(subject), plaintext, place=place)
+
+
+def seal_under(key: DataKey, plaintext: bytes, *, place: Place) -> bytes:
+    """Return the plaintext sealed for its place with a key at hand, such as that of a subject not stored yet."""
+    return seal_field(key, plaintext, place=place, entropy=secrets.token_bytes)
 
 
 def open_sealed(sealed: bytes, *, subject: str, place: Place) -> bytes:
@@ -88,6 +98,16 @@ def open_text(sealed: bytes, *, subject: str, place: Place) -> str:
         SealError: the key is gone or another, or the value was changed or moved.
     """
     return open_sealed(sealed, subject=subject, place=place).decode()
+
+
+def opener(subject: str) -> Callable[[bytes, Place], str]:
+    """Return a function that opens texts of one subject, whose key is fetched and unwrapped once for all of them.
+
+    Raises:
+        SealError: the key is gone; the function raises it where a text was changed or moved.
+    """
+    key = key_of(subject)
+    return lambda sealed, place: open_field(key, bytes(sealed), place=place).decode()
 
 
 def writer(sink: Sink, *, key: DataKey, place: Place) -> SealWriter:

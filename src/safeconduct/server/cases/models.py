@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases: who takes part, what they said, which embargo holds, and every step of every state.
 
-States are kept as the letters of the multi-party protocol. Titles and messages are sealed under the case's key. What
-happened is kept as instants, so that a case can be replayed as it stood at any moment.
+States are kept as the letters of the multi-party protocol. Whatever a person wrote (title, messages, reasons) is sealed
+under the case's key. What happened is kept as instants, so that a case can be replayed as it stood at any moment.
 """
 
 import secrets
@@ -45,6 +45,7 @@ class Case(models.Model):
     """One case. `embargo` is the EM letter; the first three instants are the facts P, X and A of the case state.
 
     Whether a fix was verified and the advisory published is told by the later stages, because clocks run on it.
+    `attack_override` is the sealed reason for keeping the embargo in spite of attacks.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_case_id, editable=False)
@@ -57,9 +58,7 @@ class Case(models.Model):
     public_at = models.DateTimeField(null=True, blank=True)
     exploit_public_at = models.DateTimeField(null=True, blank=True)
     attacks_at = models.DateTimeField(null=True, blank=True)
-    attack_override = models.TextField(blank=True)
-    status_at = models.DateTimeField(null=True, blank=True)
-    mitigated_at = models.DateTimeField(null=True, blank=True)
+    attack_override = models.BinaryField(blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField()
@@ -76,7 +75,8 @@ class Case(models.Model):
 class Participant(models.Model):
     """One party to a case, with its own report state and consent, and, for a vendor, its facts V, F and D.
 
-    A vendor without an account is invited by a one-time link; whoever joins by it takes the seat.
+    A vendor without an account is invited by a one-time link; whoever joins by it takes the seat. `invited_at` starts
+    the clocks and stays; `asked_at` is when consent to the embargo was last asked for.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_participant_id, editable=False)
@@ -95,9 +95,11 @@ class Participant(models.Model):
         max_length=12, choices=[(item.value, item.value) for item in Consent], default=Consent.NO_EMBARGO
     )
     aware_at = models.DateTimeField(null=True, blank=True)
+    mitigated_at = models.DateTimeField(null=True, blank=True)
     fix_ready_at = models.DateTimeField(null=True, blank=True)
     fix_deployed_at = models.DateTimeField(null=True, blank=True)
     invited_at = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
     invitation = models.ForeignKey(Invitation, null=True, blank=True, on_delete=models.SET_NULL, related_name="seats")
     joined_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
@@ -140,7 +142,7 @@ class EmbargoTerm(models.Model):
     state = models.CharField(max_length=10, choices=TermState.choices, default=TermState.PROPOSED)
     ends_at = models.DateTimeField()
     answer_by = models.DateTimeField(null=True, blank=True)
-    reason = models.TextField(blank=True)
+    reason = models.BinaryField(blank=True)
     proposed_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
 
@@ -195,22 +197,27 @@ class CaseMessage(models.Model):
 
 
 class Transition(models.Model):
-    """One step of one state, append-only: which message moved which axis from where to where, by whom and why."""
+    """One step of one state, written once: which message moved which axis from where to where, by whom and why.
+
+    What belongs to the whole case (the embargo, the facts P, X and A) has no participant. `position` keeps the order.
+    """
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="transitions")
     participant = models.ForeignKey(
         Participant, null=True, blank=True, on_delete=models.CASCADE, related_name="transitions"
     )
+    position = models.PositiveIntegerField()
     message = models.CharField(max_length=2)
     axis = models.CharField(max_length=3)
     before = models.CharField(max_length=12)
     after = models.CharField(max_length=12)
     actor = models.CharField(max_length=ID_LENGTH, blank=True)
-    reason = models.TextField(blank=True)
+    reason = models.BinaryField(blank=True)
     at = models.DateTimeField()
 
     class Meta:
-        ordering = ("at", "id")
+        ordering = ("position",)
+        constraints = (models.UniqueConstraint(fields=("case", "position"), name="steps_of_a_case_have_an_order"),)
 
     def __str__(self) -> str:
         """Return the step."""

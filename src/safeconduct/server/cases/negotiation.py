@@ -1,68 +1,84 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The acts on the embargo of a case: begin with the shortest terms, propose, answer, settle, end.
+"""The acts on the embargo of a case: begin with the shortest terms, propose, answer, settle, lapse, end.
 
 What the rules answer is in `policy.embargoes`; here it is written down: the letter of the case, the state of each set
-of terms, and each participant's consent, which is always to terms and never to "the embargo".
+of terms, and each participant's consent, which is always to terms and never to "the embargo". Who puts terms forward
+has answered them.
+
+An answer that never comes is no consent: when the window is over, an invitation counts as declined and a proposal as
+rejected. Who was late may still accept the terms in force.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, time
 
-from safeconduct.domain.case import (
-    CaseState,
-    Consent,
-    ConsentEvent,
-    EmbargoEvent,
-    EmbargoState,
-    ProtocolMessage,
-)
+from safeconduct.domain.case import Consent, ConsentEvent, EmbargoEvent, EmbargoState, ProtocolMessage
 from safeconduct.domain.embargo import Answer, EmbargoTerms, Resolution
 from safeconduct.domain.event import EventTag
-from safeconduct.domain.parties import Role
+from safeconduct.domain.parties import CaseRole, Role
 from safeconduct.domain.report import DisclosureIntent, DisclosureWish
 from safeconduct.domain.severity import Tier
-from safeconduct.errors import ConflictError, IncompleteError
-from safeconduct.policy import embargo_rules, embargoes
-from safeconduct.policy.lifecycle import may_move_consent, refuse, require_consent, require_embargo
+from safeconduct.errors import ConflictError, NotPermittedError
+from safeconduct.policy import embargo_course, embargo_rules, embargoes
+from safeconduct.policy.lifecycle import refuse, require_consent, require_embargo
 from safeconduct.policy.messages import receive
 from safeconduct.server.audit import services as audit
+from safeconduct.server.audit import vault
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.cases import queries
 from safeconduct.server.cases.models import Case, EmbargoAnswer, EmbargoTerm, Participant, TermState, new_embargo_id
-from safeconduct.server.cases.steps import apply, end_terms, locked, note_step, put_in_force, require_open
-from safeconduct.server.parties.viewer import Viewer
+from safeconduct.server.cases.notices import News, tell_all
+from safeconduct.server.cases.places import term_place
+from safeconduct.server.cases.queries import UNDER
+from safeconduct.server.cases.steps import (
+    Cause,
+    apply,
+    end_terms,
+    lift_consents,
+    locked,
+    note_step,
+    own_seat,
+    present_seat,
+    put_in_force,
+    require_open,
+    set_consent,
+    wording,
+)
+from safeconduct.server.intake.models import Report
+from safeconduct.server.parties.viewer import ANYONE, Viewer
 
-UNDER = frozenset({EmbargoState.ACTIVE, EmbargoState.REVISE})
+M = ProtocolMessage
 LAST_MINUTE = time(23, 59, tzinfo=UTC)
+BY_PROXY = (CaseRole.REPORTER, CaseRole.FINDER)
 
 
 @atomic_write
 def begin(
     *, case: Case, coordinator: Participant, reporter: Participant, wish: DisclosureWish, by: Viewer, now: datetime
 ) -> Case:
-    """Put the default embargo of the tier in force, or the reporter's date if that is earlier."""
-    tier = Tier(case.assessment.tier) if case.assessment.tier else None
+    """Put the default embargo of the tier in force, or the reporter's date if that is earlier.
+
+    A reporter who asks for no date has agreed to the default by reporting. Where the public knows already, or attacks
+    are observed, there is no embargo.
+    """
+    tier = _tier(case)
     default = EmbargoTerms(id=new_embargo_id(), by=coordinator.pk, ends_at=now + embargo_rules.default_length(tier))
     wished = _wished(wish, reporter)
     found = embargoes.opening(
-        proposals=wished, defaults=(default,), case=CaseState(), cap=now + embargo_rules.longest(tier), now=now
-    )
-    _store(case, found.outcome, known=(default, *wished), reasons=found.reasons, now=now)
-    for seat in (coordinator, reporter):
-        if seat.pk in found.outcome.signatories:
-            seat.consent = Consent.SIGNATORY
-            seat.save(update_fields=["consent"])
-    note_step(
-        case,
-        axis="EM",
-        before=EmbargoState.NONE,
-        after=case.embargo,
-        message=ProtocolMessage.EMBARGO_ACCEPTED,
-        actor=by.actor,
+        proposals=wished,
+        defaults=(default,),
+        case=queries.vendor_state(case),
+        cap=now + embargo_rules.longest(tier),
         now=now,
-        participant=coordinator,
-        reason="; ".join(found.reasons),
     )
-    audit.record(EventTag.EMBARGO_ACTIVATED, subject=case.pk, actor=by.actor, at=now)
+    _store(case, found.outcome, known=(default, *wished), reason="; ".join(found.reasons), now=now)
+    cause = Cause(message=M.EMBARGO_ACCEPTED, actor=by.actor, at=now, reason="; ".join(found.reasons))
+    note_step(case, axis="EM", moved=(EmbargoState.NONE, case.embargo), cause=cause)
+    if found.outcome.active is not None:
+        for seat in (coordinator, reporter):
+            _keep_answer(found.outcome.active.id, seat, accepts=True, now=now)
+            set_consent(seat, Consent.SIGNATORY, case, cause=cause)
+        audit.record(EventTag.EMBARGO_ACTIVATED, subject=case.pk, actor=by.actor, at=now)
     return case
 
 
@@ -71,39 +87,35 @@ def propose(*, case: Case, seat: Participant, ends_at: datetime, reason: str, by
     """Put other terms on the table; those in force stay until all have answered.
 
     Raises:
-        ConflictError: the end is not ahead, or the case is closed.
+        NotPermittedError: the seat is another's, or only looks on.
+        NotFoundError: the content of the case is not open to the seat.
+        ConflictError: the end is not ahead, is proposed already, or the case is closed.
         TransitionError: the facts of the case leave no room for an embargo.
         IncompleteError: there is no reason.
     """
     current = locked(case)
     require_open(current)
-    if not reason.strip():
-        raise IncompleteError("say why", hint="the other participants will read it", missing=["reason"])
-    position = queries.position_of(seat, current)
-    terms = EmbargoTerms(id=new_embargo_id(), by=seat.pk, ends_at=ends_at)
-    asks = embargo_rules.may_revise if current.embargo in UNDER else embargo_rules.may_propose
+    own = _voice(seat, current, by)
+    queries.require_content(by, current)
+    said = wording(reason)
+    terms = EmbargoTerms(id=new_embargo_id(), by=own.pk, ends_at=ends_at)
+    position = queries.position_of(own, current)
+    is_revision = current.embargo in UNDER
+    asks = embargo_rules.may_revise if is_revision else embargo_rules.may_propose
     refuse(asks(position.case, position.report, terms=terms, now=now))
-    tier = Tier(current.assessment.tier) if current.assessment.tier else None
-    found = embargoes.propose(
-        queries.resolution_of(current), terms, cap=current.opened_at + embargo_rules.longest(tier), now=now
-    )
+    cap = current.opened_at + embargo_rules.longest(_tier(current))
+    _refuse_repeated(current, min(terms.ends_at, cap))
+    found = embargoes.propose(queries.resolution_of(current), terms, cap=cap, now=now)
+    message = M.EMBARGO_REVISION if is_revision else M.EMBARGO_PROPOSAL
+    cause = Cause(message=message, actor=by.actor, at=now, reason=said)
     before = current.embargo
-    _store(current, found.outcome, known=(terms,), reasons=(reason.strip(), *found.reasons), now=now)
-    _lapse(current, proposer=seat)
-    is_revision = before in UNDER
-    message = ProtocolMessage.EMBARGO_REVISION if is_revision else ProtocolMessage.EMBARGO_PROPOSAL
-    note_step(
-        current,
-        axis="EM",
-        before=before,
-        after=current.embargo,
-        message=message,
-        actor=by.actor,
-        now=now,
-        participant=seat,
-        reason=reason.strip(),
-    )
+    _store(current, found.outcome, known=(terms,), reason="; ".join((said, *found.reasons[:-1])), now=now)
+    note_step(current, axis="EM", moved=(before, current.embargo), cause=cause)
+    _keep_answer(terms.id, own, accepts=True, now=now)
+    _lapse(current, proposer=own, cause=cause)
     audit.record(EventTag.EMBARGO_PROPOSED, subject=current.pk, actor=by.actor, at=now)
+    _settle(current, by=by, now=now)
+    tell_all(current, News.TERMS, now=now, but=own)
     return EmbargoTerm.objects.get(pk=terms.id)
 
 
@@ -111,26 +123,31 @@ def propose(*, case: Case, seat: Participant, ends_at: datetime, reason: str, by
 def answer(*, term: EmbargoTerm, seat: Participant, accepts: bool, by: Viewer, now: datetime) -> Case:
     """Answer terms: those in force when invited, or others on the table. When all have answered, they are settled.
 
+    Those who coordinate may note the answer of who has no account here: the reporter, and a guest who answered by mail.
+
     Raises:
-        ConflictError: the terms are not open any more.
+        NotPermittedError: the seat is another's.
+        ConflictError: the terms are not open any more, or the case is closed.
+        TransitionError: who keeps the embargo cannot decline it; leaving is another act.
     """
     current = locked(term.case)
     require_open(current)
-    open_term = EmbargoTerm.objects.select_for_update().get(pk=term.pk)
-    if open_term.state not in {TermState.PROPOSED, TermState.ACTIVE}:
-        raise ConflictError("these terms are not open any more", hint="look at the present terms and answer again")
-    EmbargoAnswer.objects.update_or_create(
-        term=open_term, participant=seat, defaults={"accepts": accepts, "answered_at": now}
-    )
-    if open_term.state == TermState.ACTIVE:
-        _consent(seat, accepts=accepts)
-        if accepts:
-            hand_over(seat=seat, case=current, now=now)
-    else:
-        _settle(current, by=by, now=now)
-    tag = EventTag.EMBARGO_AGREED if accepts else EventTag.EMBARGO_DECLINED
-    audit.record(tag, subject=current.pk, actor=by.actor, at=now, facts={"seat": seat.pk})
-    return current
+    return _answer(term, _answering(seat, current, by), current, accepts=accepts, by=by, now=now)
+
+
+@atomic_write
+def answer_for_reporter(*, row: Report, term: EmbargoTerm, accepts: bool, now: datetime) -> Case:
+    """Keep the reporter's own answer to terms on the table; the caller has opened the mailbox, which is the proof.
+
+    Raises:
+        ConflictError: the terms are of another case or not open any more, or the case is closed.
+    """
+    current = locked(term.case)
+    require_open(current)
+    if current.assessment.report_id != row.pk:
+        raise ConflictError("these terms are of another case", hint="look at the present terms")
+    seat = current.participants.select_for_update().get(role=CaseRole.REPORTER, left_at__isnull=True)
+    return _answer(term, seat, current, accepts=accepts, by=ANYONE, now=now)
 
 
 @atomic_write
@@ -144,43 +161,102 @@ def end(*, case: Case, reason: str, by: Viewer, now: datetime) -> Case:
     """
     current = locked(case)
     term = queries.active_term(current)
-    is_over = term is not None and term.ends_at <= now
-    if not is_over:
+    if term is None or term.ends_at > now:
         by.require(Role.COORDINATOR)
-    if not reason.strip():
-        raise IncompleteError("say why", hint="all participants will read it", missing=["reason"])
+    cause = Cause(message=M.EMBARGO_TERMINATION, actor=by.actor, at=now, reason=wording(reason))
     before = EmbargoState(current.embargo)
     current.embargo = require_embargo(before, EmbargoEvent.TERMINATE)
     end_terms(current, now=now)
     current.save(update_fields=["embargo"])
-    reset_consents(current)
-    note_step(
-        current,
-        axis="EM",
-        before=before,
-        after=current.embargo,
-        message=ProtocolMessage.EMBARGO_TERMINATION,
-        actor=by.actor,
-        now=now,
-        reason=reason.strip(),
-    )
+    lift_consents(current)
+    note_step(current, axis="EM", moved=(before, current.embargo), cause=cause)
     audit.record(EventTag.EMBARGO_ENDED, subject=current.pk, actor=by.actor, at=now)
+    tell_all(current, News.EMBARGO_ENDED, now=now)
     return current
+
+
+@atomic_write
+def lapse(*, case: Case, now: datetime) -> Case:
+    """Take note of silence: invitations whose window is over are declined, proposals rejected. Twice does no harm."""
+    current = locked(case)
+    if current.closed_at is not None:
+        return current
+    term = queries.active_term(current)
+    for seat in current.participants.select_for_update().filter(consent=Consent.INVITED, left_at__isnull=True):
+        if term is not None and seat.asked_at is not None and _window_end(seat.asked_at, term) <= now:
+            cause = Cause(message=M.EMBARGO_REJECTED, actor="", at=now, reason="no answer came in time")
+            set_consent(seat, Consent.DECLINED, current, cause=cause)
+            audit.record(EventTag.EMBARGO_DECLINED, subject=current.pk, at=now, facts={"seat": seat.pk})
+    if any(one.answer_by and one.answer_by <= now for one in queries.open_terms(current)):
+        _settle(current, by=ANYONE, now=now)
+    return current
+
+
+def silent_until(seat: Participant, case: Case) -> datetime | None:
+    """Return until when an invited participant may answer; nothing if nobody waits for it."""
+    term = queries.active_term(case)
+    if seat.consent != Consent.INVITED or seat.asked_at is None or term is None:
+        return None
+    return _window_end(seat.asked_at, term)
 
 
 def hand_over(*, seat: Participant, case: Case, now: datetime) -> None:
     """Let a participant receive the report, now that the content is open to it."""
-    effect = receive(queries.position_of(seat, case), ProtocolMessage.REPORT_SUBMISSION)
-    apply(effect, seat, case, message=ProtocolMessage.REPORT_SUBMISSION, actor=seat.pk, now=now)
+    effect = receive(queries.position_of(seat, case), M.REPORT_SUBMISSION)
+    apply(effect, seat, case, cause=Cause(message=M.REPORT_SUBMISSION, actor=seat.party_id or "", at=now))
 
 
-def reset_consents(case: Case) -> None:
-    """Take every consent back to "none in scope" where no embargo is left."""
-    if case.embargo not in {EmbargoState.EXITED, EmbargoState.NONE}:
-        return
-    for seat in case.participants.exclude(consent=Consent.NO_EMBARGO):
-        seat.consent = require_consent(Consent(seat.consent), ConsentEvent.RESET)
-        seat.save(update_fields=["consent"])
+def _answer(term: EmbargoTerm, seat: Participant, case: Case, *, accepts: bool, by: Viewer, now: datetime) -> Case:
+    present = EmbargoTerm.objects.select_for_update().get(pk=term.pk)
+    if present.case_id != case.pk or present.state not in {TermState.PROPOSED, TermState.ACTIVE}:
+        raise ConflictError("these terms are not open any more", hint="look at the present terms and answer again")
+    if present.state == TermState.ACTIVE:
+        _consent(present, seat, case, accepts=accepts, by=by, now=now)
+    elif not queries.voters(case).filter(pk=seat.pk).exists():
+        raise ConflictError("agree to the embargo in force first", hint="then answer what is proposed instead of it")
+    else:
+        _keep_answer(present.pk, seat, accepts=accepts, now=now)
+        _settle(case, by=by, now=now)
+    tag = EventTag.EMBARGO_AGREED if accepts else EventTag.EMBARGO_DECLINED
+    audit.record(tag, subject=case.pk, actor=by.actor, at=now, facts={"seat": seat.pk})
+    return case
+
+
+def _consent(term: EmbargoTerm, seat: Participant, case: Case, *, accepts: bool, by: Viewer, now: datetime) -> None:
+    """Move the consent to the terms in force, which may be given late and after having declined."""
+    before = Consent(seat.consent)
+    if before is Consent.DECLINED and accepts:
+        # Who declined and thinks again is invited anew by that very wish.
+        before = require_consent(before, ConsentEvent.INVITE)
+    if term.ends_at <= now:
+        raise ConflictError("this embargo is over", hint="nothing is left to agree to")
+    if before is not Consent.SIGNATORY or not accepts:
+        after = require_consent(before, ConsentEvent.ACCEPT if accepts else ConsentEvent.DECLINE)
+        message = M.EMBARGO_ACCEPTED if accepts else M.EMBARGO_REJECTED
+        set_consent(seat, after, case, cause=Cause(message=message, actor=by.actor, at=now))
+    _keep_answer(term.pk, seat, accepts=accepts, now=now)
+    if accepts and seat.joined_at is not None:
+        hand_over(seat=seat, case=case, now=now)
+
+
+def _voice(seat: Participant, case: Case, by: Viewer) -> Participant:
+    """Return the seat from which the actor speaks: its own, or the desk's for those who coordinate."""
+    is_desk = seat.role == CaseRole.COORDINATOR and by.has(Role.COORDINATOR)
+    own = present_seat(seat, case) if is_desk else own_seat(seat, case, by)
+    if own.role in queries.LOOKERS_ON:
+        raise NotPermittedError("this seat only looks on", hint="ask the coordinator")
+    return own
+
+
+def _answering(seat: Participant, case: Case, by: Viewer) -> Participant:
+    is_absent = seat.role in BY_PROXY or seat.joined_at is None
+    if by.has(Role.COORDINATOR) and (is_absent or seat.role == CaseRole.COORDINATOR):
+        return present_seat(seat, case)
+    return own_seat(seat, case, by)
+
+
+def _tier(case: Case) -> Tier | None:
+    return Tier(case.assessment.tier) if case.assessment.tier else None
 
 
 def _wished(wish: DisclosureWish, reporter: Participant) -> tuple[EmbargoTerms, ...]:
@@ -189,9 +265,15 @@ def _wished(wish: DisclosureWish, reporter: Participant) -> tuple[EmbargoTerms, 
     return (EmbargoTerms(id=new_embargo_id(), by=reporter.pk, ends_at=datetime.combine(wish.on, LAST_MINUTE)),)
 
 
-def _store(
-    case: Case, found: Resolution, *, known: tuple[EmbargoTerms, ...], reasons: tuple[str, ...], now: datetime
-) -> None:
+def _refuse_repeated(case: Case, ends_at: datetime) -> None:
+    taken = {term.ends_at for term in case.terms.filter(state__in=(TermState.ACTIVE, TermState.PROPOSED))}
+    if ends_at in taken:
+        raise ConflictError(
+            "this end is in force or on the table already", hint="answer those terms, or choose another"
+        )
+
+
+def _store(case: Case, found: Resolution, *, known: Iterable[EmbargoTerms], reason: str, now: datetime) -> None:
     """Write new terms with the ends the rules gave them, and the letter of the case."""
     new = {terms.id for terms in known}
     for terms in (*((found.active,) if found.active else ()), *found.pending):
@@ -202,73 +284,94 @@ def _store(
             case=case,
             proposed_by_id=terms.by,
             ends_at=terms.ends_at,
-            answer_by=_answer_by(terms, now=now),
-            reason="; ".join(reasons),
+            answer_by=min(terms.ends_at, now + embargo_rules.embargo_rules().answer_default),
+            reason=vault.seal_text(reason, subject=case.pk, place=term_place(terms.id)),
             proposed_at=now,
         )
+        _keep_answer(term.pk, term.proposed_by, accepts=True, now=now)
         if found.active is not None and terms.id == found.active.id:
             put_in_force(term, now=now)
     case.embargo = found.state
     case.save(update_fields=["embargo"])
 
 
-def _answer_by(terms: EmbargoTerms, *, now: datetime) -> datetime:
-    """Return until when participants may answer: the default window, never past the end of the terms."""
-    return min(terms.ends_at, now + embargo_rules.embargo_rules().answer_default)
+def _keep_answer(term_id: str, seat: Participant | None, *, accepts: bool, now: datetime) -> None:
+    EmbargoAnswer.objects.update_or_create(
+        term_id=term_id, participant=seat, defaults={"accepts": accepts, "answered_at": now}
+    )
 
 
-def _lapse(case: Case, *, proposer: Participant) -> None:
-    """A revision makes every other consent lapse, until it is given to the new terms."""
+def _window_end(asked_at: datetime, term: EmbargoTerm) -> datetime:
+    return embargo_course.answer_window(asked_at, asked=None, embargo_ends_at=term.ends_at).outcome.closes_at
+
+
+def _lapse(case: Case, *, proposer: Participant, cause: Cause) -> None:
+    """A revision makes every other consent lapse, until it is given to the new terms or they are rejected."""
     if case.embargo != EmbargoState.REVISE:
         return
     for seat in case.participants.filter(consent=Consent.SIGNATORY).exclude(pk=proposer.pk):
-        seat.consent = require_consent(Consent.SIGNATORY, ConsentEvent.REVISE)
-        seat.save(update_fields=["consent"])
+        set_consent(seat, require_consent(Consent.SIGNATORY, ConsentEvent.REVISE), case, cause=cause)
 
 
 def _settle(case: Case, *, by: Viewer, now: datetime) -> None:
-    parties = frozenset(
-        case.participants.filter(left_at__isnull=True, joined_at__isnull=False)
-        .exclude(consent=Consent.DECLINED)
-        .values_list("pk", flat=True)
-    )
-    votes = {
-        term.pk: {
-            said.participant_id: Answer.ACCEPT if said.accepts else Answer.REJECT
-            for said in term.answers.filter(participant_id__in=parties)
-        }
-        for term in queries.open_terms(case)
-    }
-    found = embargoes.settle(queries.resolution_of(case), votes, parties=parties, now=now).outcome
-    before = case.embargo
-    for terms in found.rejected:
-        case.terms.filter(pk=terms.id, state=TermState.PROPOSED).update(state=TermState.REJECTED, settled_at=now)
-    if found.active is not None:
-        term = EmbargoTerm.objects.get(pk=found.active.id)
-        if term.state != TermState.ACTIVE:
-            put_in_force(term, now=now)
-    case.embargo = found.state
-    case.save(update_fields=["embargo"])
-    if found.state == EmbargoState.ACTIVE:
-        case.participants.filter(pk__in=parties).update(consent=Consent.SIGNATORY)
-    note_step(
-        case,
-        axis="EM",
-        before=before,
-        after=case.embargo,
-        message=ProtocolMessage.EMBARGO_REVISION_ACCEPTED,
-        actor=by.actor,
-        now=now,
-    )
-
-
-def _consent(seat: Participant, *, accepts: bool) -> None:
-    event = ConsentEvent.ACCEPT if accepts else ConsentEvent.DECLINE
-    if accepts and seat.consent == Consent.SIGNATORY:
+    """Count the answers; terms nobody has to answer any more are put in force or rejected."""
+    parties = frozenset(queries.voters(case).values_list("pk", flat=True))
+    waiting = queries.open_terms(case)
+    votes = {term.pk: _votes(term, parties, now=now) for term in waiting}
+    before, in_force = case.embargo, queries.active_term(case)
+    found = embargoes.settle(queries.resolution_of(case), votes, parties=parties, now=now)
+    result = found.outcome
+    if len(result.pending) == len(waiting):
         return
-    if seat.consent == Consent.DECLINED:
-        # Who declined and thinks again is invited anew by that very wish.
-        seat.consent = require_consent(Consent.DECLINED, ConsentEvent.INVITE)
-    refuse(may_move_consent(Consent(seat.consent), event))
-    seat.consent = require_consent(Consent(seat.consent), event)
-    seat.save(update_fields=["consent"])
+    case.terms.filter(pk__in=[terms.id for terms in result.rejected], state=TermState.PROPOSED).update(
+        state=TermState.REJECTED, settled_at=now
+    )
+    is_new = result.active is not None and (in_force is None or result.active.id != in_force.pk)
+    if result.active is not None and is_new:
+        put_in_force(EmbargoTerm.objects.get(pk=result.active.id), now=now)
+    case.embargo = result.state
+    case.save(update_fields=["embargo"])
+    message = _result_message(was_under=before in UNDER, is_new=is_new)
+    cause = Cause(message=message, actor=by.actor, at=now, reason="; ".join(found.reasons))
+    note_step(case, axis="EM", moved=(before, case.embargo), cause=cause)
+    _follow_consents(case, parties, is_new=is_new, cause=cause)
+    if is_new:
+        audit.record(EventTag.EMBARGO_REVISED, subject=case.pk, actor=by.actor, at=now)
+    tell_all(case, News.TERMS, now=now)
+
+
+def _votes(term: EmbargoTerm, parties: frozenset[str], *, now: datetime) -> dict[str, Answer]:
+    """Return what the parties said; silence beyond the window is a rejection."""
+    said = {
+        one.participant_id: Answer.ACCEPT if one.accepts else Answer.REJECT
+        for one in term.answers.filter(participant_id__in=parties)
+    }
+    if term.answer_by is not None and term.answer_by <= now:
+        silent = parties - set(said) - {term.proposed_by_id}
+        return said | dict.fromkeys(silent, Answer.REJECT)
+    return said
+
+
+def _follow_consents(case: Case, parties: frozenset[str], *, is_new: bool, cause: Cause) -> None:
+    """Give every consent the letter that goes with the settled terms.
+
+    The parties keep what they agreed to, the new terms or again the old ones. Who only looks on, and who was invited
+    and has not answered, is asked anew when the terms are new.
+    """
+    lift_consents(case)
+    if case.embargo == EmbargoState.ACTIVE:
+        for seat in case.participants.filter(pk__in=parties).exclude(consent=Consent.SIGNATORY):
+            set_consent(seat, Consent.SIGNATORY, case, cause=cause)
+    if not is_new:
+        case.participants.filter(consent=Consent.LAPSED, role__in=queries.LOOKERS_ON).update(consent=Consent.SIGNATORY)
+        return
+    for seat in case.participants.filter(left_at__isnull=True).exclude(pk__in=parties):
+        if seat.consent != Consent.DECLINED:
+            seat.consent, seat.asked_at = Consent.INVITED, cause.at
+            seat.save(update_fields=["consent", "asked_at"])
+
+
+def _result_message(*, was_under: bool, is_new: bool) -> ProtocolMessage:
+    if was_under:
+        return M.EMBARGO_REVISION_ACCEPTED if is_new else M.EMBARGO_REVISION_REJECTED
+    return M.EMBARGO_ACCEPTED if is_new else M.EMBARGO_REJECTED

@@ -12,3 +12,18 @@ def title_place(case_id: str) -> Place:
 def message_place(message_id: str) -> Place:
     """Return the place of a message."""
     return Place(table="cases_casemessage", column="body", row=message_id)
+
+
+def term_place(term_id: str) -> Place:
+    """Return the place of the reason of embargo terms."""
+    return Place(table="cases_embargoterm", column="reason", row=term_id)
+
+
+def step_place(case_id: str, position: int) -> Place:
+    """Return the place of the reason of a step."""
+    return Place(table="cases_transition", column="reason", row=f"{case_id}/{position}")
+
+
+def override_place(case_id: str) -> Place:
+    """Return the place of the reason for keeping an embargo in spite of attacks."""
+    return Place(table="cases_case", column="attack_override", row=case_id)

@@ -1,40 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads of cases. Who takes part sees the case; who coordinates sees all; content opens after consent only.
+"""Reads of cases: who may know of a case, who may read it, and where everything stands.
 
-What one vendor may see never tells of another: `participants_for` and `messages_for` show a vendor its own seat, the
-coordinators and the reporter, the common messages and its private room.
+Who takes part knows of the case; who coordinates sees all of it; content opens after consent to the embargo in force.
+What one vendor may see never tells of another: it is shown its own seat, the coordinators and the reporter, its own
+steps and those of the whole case, the common messages and its private room.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.conf import settings
+from django.db.models import Max, Q, QuerySet
 
 from safeconduct.domain.case import CaseFact, CaseState, Consent, EmbargoState, Position, ReportState, VendorFix
 from safeconduct.domain.clock import CaseFacts, Remediability
-from safeconduct.domain.embargo import EmbargoTerms, Resolution
+from safeconduct.domain.embargo import ConsentRecord, EmbargoTerms, Resolution
 from safeconduct.domain.parties import CaseRole, Role
 from safeconduct.domain.report import Report as ToldReport
+from safeconduct.domain.report import Reporter
 from safeconduct.domain.severity import Exploitation, Tier
+from safeconduct.domain.systems import UNKNOWN, AffectedSystem
 from safeconduct.errors import NotFoundError
+from safeconduct.policy.decision import Outcome
+from safeconduct.policy.embargo_course import may_see_case
 from safeconduct.policy.ml_profile import parse_profile
 from safeconduct.server.audit import vault
-from safeconduct.server.cases.models import Case, CaseMessage, EmbargoTerm, Participant, TermState
-from safeconduct.server.cases.places import message_place, title_place
+from safeconduct.server.cases.models import Case, EmbargoTerm, Participant, TermState
+from safeconduct.server.cases.places import title_place
 from safeconduct.server.intake import queries as intake
+from safeconduct.server.intake.models import Direction, MessageKind, Report
 from safeconduct.server.parties.viewer import Viewer
 
 VENDORS = (CaseRole.VENDOR, CaseRole.DEPLOYER)
 SHARED_ROLES = (CaseRole.COORDINATOR, CaseRole.REPORTER, CaseRole.FINDER)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedMessage:
-    """A message with its text opened."""
-
-    row: CaseMessage
-    text: str
+LOOKERS_ON = (CaseRole.OBSERVER, CaseRole.OTHER)
+UNDER = frozenset({EmbargoState.ACTIVE, EmbargoState.REVISE})
+SYSTEMIC_FROM = 3
 
 
 def cases_for(viewer: Viewer) -> QuerySet[Case]:
@@ -57,6 +58,17 @@ def case_for(viewer: Viewer, case_id: str) -> Case:
     return case
 
 
+def case_of_report(row: Report) -> Case | None:
+    """Return the case of a report, or nothing; the caller has checked that the asker may see the report."""
+    return Case.objects.select_related("entry", "assessment__report").filter(assessment__report=row).first()
+
+
+def open_cases() -> QuerySet[Case]:
+    """Return the cases that are not closed, with all that their clocks look at."""
+    cases = Case.objects.filter(closed_at__isnull=True).select_related("assessment__report")
+    return cases.prefetch_related("participants", "terms").order_by("opened_at", "pk")
+
+
 def seats_of(viewer: Viewer) -> QuerySet[Participant]:
     """Return the seats that the viewer holds: its own, by invitation, and those of its organizations."""
     if viewer.party_id is None:
@@ -71,7 +83,7 @@ def seats_of(viewer: Viewer) -> QuerySet[Participant]:
 
 def seat_in(viewer: Viewer, case: Case) -> Participant | None:
     """Return the viewer's seat in a case, or nothing; a coordinator without one looks on."""
-    return seats_of(viewer).filter(case=case).order_by("invited_at").first()
+    return seats_of(viewer).filter(case=case).order_by("invited_at", "pk").first()
 
 
 def require_seat(viewer: Viewer, case: Case) -> Participant:
@@ -86,14 +98,48 @@ def require_seat(viewer: Viewer, case: Case) -> Participant:
     return seat
 
 
+def desk_seat(case: Case) -> Participant:
+    """Return the seat of those who coordinate, from which all of them write."""
+    return case.participants.filter(role=CaseRole.COORDINATOR).earliest("invited_at", "pk")
+
+
+def acting_seat(viewer: Viewer, case: Case, participant_id: str) -> Participant:
+    """Return a seat for which the viewer may act: those who coordinate for each, the others for their own.
+
+    Raises:
+        NotFoundError: there is none, or the viewer may not act for it.
+    """
+    seats = case.participants.filter(left_at__isnull=True)
+    if not viewer.has(Role.COORDINATOR):
+        seats = seats.filter(pk__in=seats_of(viewer))
+    seat = seats.filter(pk=participant_id).first()
+    if seat is None:
+        raise NotFoundError("no such seat")
+    return seat
+
+
 def may_read(viewer: Viewer, case: Case) -> bool:
-    """Tell whether the content of the case is open to the viewer: after consent, or once the flaw is public."""
+    """Tell whether the content of the case is open to the viewer: after consent, or once no embargo holds."""
     if viewer.has(Role.COORDINATOR):
         return True
-    seat = seat_in(viewer, case)
-    if seat is None:
-        return False
-    return case.public_at is not None or seat.consent in {Consent.SIGNATORY, Consent.NO_EMBARGO}
+    return any(is_open_to(seat, case) for seat in seats_of(viewer).filter(case=case))
+
+
+def is_open_to(seat: Participant, case: Case) -> bool:
+    """Tell whether a participant may be shown the content.
+
+    Consent to the terms in force counts, also while others are on the table. While an embargo is only proposed, those
+    who have the report already go on.
+    """
+    if case.embargo == EmbargoState.PROPOSED:
+        return seat.report_state != ReportState.START
+    active = active_term(case)
+    given = [
+        ConsentRecord(participant=seat.pk, terms=term_id, consent=Consent.SIGNATORY)
+        for term_id in seat.answers.filter(accepts=True).values_list("term_id", flat=True)
+    ]
+    terms = terms_of(active) if active else None
+    return may_see_case(given, state=EmbargoState(case.embargo), active=terms).outcome is Outcome.ALLOWED
 
 
 def require_content(viewer: Viewer, case: Case) -> None:
@@ -126,46 +172,34 @@ def participant_for(viewer: Viewer, case: Case, participant_id: str) -> Particip
     return participant
 
 
-def messages_for(viewer: Viewer, case: Case) -> list[OpenedMessage]:
-    """Return the messages the viewer may read, oldest first.
-
-    Raises:
-        NotFoundError: the content is not open to the viewer.
-    """
-    require_content(viewer, case)
-    rows = case.messages.select_related("author", "room")
-    if not viewer.has(Role.COORDINATOR):
-        own = seats_of(viewer)
-        rows = rows.filter(Q(room__isnull=True) | Q(room__in=own))
-    return [
-        OpenedMessage(row=row, text=vault.open_text(bytes(row.body), subject=case.pk, place=message_place(row.pk)))
-        for row in rows
-    ]
-
-
 def title_of(case: Case) -> str:
     """Return the title. The caller has checked that the content is open to the asker."""
     return vault.open_text(bytes(case.title), subject=case.pk, place=title_place(case.pk))
 
 
 def told_in(viewer: Viewer, case: Case) -> ToldReport:
-    """Return the report of the case.
+    """Return the report of the case, and to those who do not coordinate without whom it names beside themselves.
 
     Raises:
         NotFoundError: the content is not open to the viewer.
     """
     require_content(viewer, case)
-    return intake.opened(case.assessment.report).told
+    told = intake.opened(case.assessment.report).told
+    if viewer.has(Role.COORDINATOR):
+        return told
+    own = {seat.name for seat in seats_of(viewer).filter(case=case)}
+    return _for_one(told, own, others={seat.name for seat in case.participants.all()} - own)
 
 
 def active_term(case: Case) -> EmbargoTerm | None:
     """Return the terms in force, or nothing."""
-    return case.terms.filter(state=TermState.ACTIVE).first()
+    return next((term for term in case.terms.all() if term.state == TermState.ACTIVE), None)
 
 
-def open_terms(case: Case) -> QuerySet[EmbargoTerm]:
-    """Return the terms on the table."""
-    return case.terms.filter(state=TermState.PROPOSED).order_by("ends_at", "pk")
+def open_terms(case: Case) -> list[EmbargoTerm]:
+    """Return the terms on the table, the earliest end first."""
+    found = (term for term in case.terms.all() if term.state == TermState.PROPOSED)
+    return sorted(found, key=lambda term: (term.ends_at, term.pk))
 
 
 def term_for(viewer: Viewer, case: Case, term_id: str) -> EmbargoTerm:
@@ -194,6 +228,14 @@ def resolution_of(case: Case) -> Resolution:
 def terms_of(term: EmbargoTerm) -> EmbargoTerms:
     """Return stored terms as the rules take them."""
     return EmbargoTerms(id=term.pk, by=term.proposed_by_id or "", ends_at=term.ends_at)
+
+
+def voters(case: Case) -> QuerySet[Participant]:
+    """Return whose answers settle terms: the parties to the embargo, or while there is none all who have come."""
+    seats = case.participants.filter(left_at__isnull=True).exclude(role__in=LOOKERS_ON)
+    if case.embargo in UNDER:
+        return seats.filter(consent__in=(Consent.SIGNATORY, Consent.LAPSED))
+    return seats.filter(joined_at__isnull=False).exclude(consent=Consent.DECLINED)
 
 
 def public_facts(case: Case) -> frozenset[CaseFact]:
@@ -226,49 +268,134 @@ def fix_of(participant: Participant) -> VendorFix:
 
 
 def vendor_state(case: Case) -> CaseState:
-    """Return the state of the case as its slowest vendor lives it; without a vendor, the public facts alone."""
+    """Return the state of the case as its slowest vendor lives it; without a vendor, the public facts alone.
+
+    This tells of all vendors: show it to those who coordinate only, and `state_for` to the others.
+    """
     order = list(VendorFix)
-    fixes = [fix_of(seat) for seat in case.participants.filter(role__in=VENDORS, left_at__isnull=True)]
+    fixes = [fix_of(seat) for seat in _vendors(case)]
     return CaseState.of(min(fixes, key=order.index, default=VendorFix.UNAWARE), public_facts(case))
 
 
+def state_for(viewer: Viewer, case: Case) -> CaseState:
+    """Return the state of the case as the viewer may know it: a vendor's own, that of the slowest for the desk."""
+    if viewer.has(Role.COORDINATOR):
+        return vendor_state(case)
+    seat = seat_in(viewer, case)
+    return CaseState.of(fix_of(seat) if seat else VendorFix.UNAWARE, public_facts(case))
+
+
 def facts_for(case: Case) -> CaseFacts:
-    """Return all that the clocks of the case look at, but for extensions and pauses, which the clock keeps."""
-    assessment, row = case.assessment, case.assessment.report
-    vendors = list(case.participants.filter(role__in=VENDORS, left_at__isnull=True))
-    term = active_term(case)
-    ended = case.terms.filter(state=TermState.ENDED).order_by("-settled_at").first()
-    fixed_at = _all([seat.fix_ready_at for seat in vendors])
-    # One vendor's fix may be verified while another's is not there yet: the clock of the case waits for all.
-    verified_at = case.verified_at if fixed_at and case.verified_at and fixed_at <= case.verified_at else None
+    """Return all that the clocks of the case look at, but for extensions and pauses, which the clock keeps.
+
+    All vendors count: it is fixed, mitigated and answered when the last of them has done so.
+    """
+    return _facts(case, _vendors(case), systemic=len(_vendors(case)) >= SYSTEMIC_FROM or None)
+
+
+def facts_of_seat(seat: Participant, case: Case) -> CaseFacts:
+    """Return the same facts as one vendor lives them, so that its clocks tell nothing of another vendor."""
+    return _facts(case, [seat], systemic=None)
+
+
+def facts_of_report(row: Report) -> CaseFacts:
+    """Return what the clocks of a report look at before it has a case."""
+    assessment = getattr(row, "assessment", None)
     return CaseFacts(
         received_at=row.received_at,
-        acknowledged_at=row.acknowledged_at,
-        assessed_at=assessment.decided_at,
-        tier=Tier(assessment.tier) if assessment.tier else None,
-        is_provisional=assessment.tier_low != assessment.tier,
-        remediability=Remediability(parse_profile(assessment.ml_profile).rm)
-        if assessment.ml_profile
-        else Remediability.UNKNOWN,
-        exploitation=Exploitation(assessment.exploitation) if assessment.exploitation else None,
-        exploited_at=case.attacks_at,
-        exploit_public_at=case.exploit_public_at,
-        leaked_at=case.public_at if case.published_at is None or _before(case.public_at, case.published_at) else None,
-        vendor_notified_at=_first(seat.invited_at for seat in vendors),
-        vendor_answered_at=_first(seat.joined_at for seat in vendors),
-        status_at=case.status_at,
-        mitigated_at=case.mitigated_at,
-        fixed_at=fixed_at,
-        verified_at=verified_at,
-        published_at=case.published_at,
-        closed_at=case.closed_at,
-        embargo_ends_at=term.ends_at if term else (ended.ends_at if ended else None),
-        embargo_ended_at=ended.settled_at if ended and not term else None,
+        acknowledged_at=_since(row.acknowledged_at, row.received_at),
+        tier=Tier(assessment.tier) if assessment and assessment.tier else None,
+        is_provisional=True,
+        status_at=_told_at(row),
+        zone=settings.SAFECONDUCT.zone,
     )
 
 
-def _first(instants: Iterable[datetime | None]) -> datetime | None:
-    return min((at for at in instants if at is not None), default=None)
+def _facts(case: Case, vendors: list[Participant], *, systemic: bool | None) -> CaseFacts:
+    assessment, row = case.assessment, case.assessment.report
+    term, ended = active_term(case), _ended_term(case)
+    fixed_at = _all([seat.fix_ready_at for seat in vendors])
+    is_verified = fixed_at and case.verified_at and fixed_at <= case.verified_at
+    leaked_at = case.public_at if case.published_at is None or _before(case.public_at, case.published_at) else None
+    shown = term or ended
+    return CaseFacts(
+        received_at=row.received_at,
+        acknowledged_at=_since(row.acknowledged_at, row.received_at),
+        assessed_at=_since(assessment.decided_at, row.received_at),
+        tier=Tier(assessment.tier) if assessment.tier else None,
+        is_provisional=assessment.tier_low != assessment.tier,
+        remediability=_remediability(assessment.ml_profile),
+        systemic=systemic,
+        exploitation=Exploitation(assessment.exploitation) if assessment.exploitation else None,
+        exploited_at=case.attacks_at,
+        exploit_public_at=case.exploit_public_at,
+        leaked_at=leaked_at,
+        vendor_notified_at=min((seat.invited_at for seat in vendors if seat.invited_at), default=None),
+        vendor_answered_at=_all([seat.joined_at for seat in vendors]),
+        status_at=_told_at(row),
+        mitigated_at=_all([seat.mitigated_at or seat.fix_ready_at for seat in vendors]),
+        fixed_at=fixed_at,
+        verified_at=case.verified_at if is_verified else None,
+        published_at=_since(case.published_at, row.received_at),
+        closed_at=_since(case.closed_at, row.received_at),
+        embargo_ends_at=shown.ends_at if shown else None,
+        embargo_ended_at=ended.settled_at if ended and not term else None,
+        zone=settings.SAFECONDUCT.zone,
+    )
+
+
+def _vendors(case: Case) -> list[Participant]:
+    return [seat for seat in case.participants.all() if seat.role in VENDORS and seat.left_at is None]
+
+
+def _ended_term(case: Case) -> EmbargoTerm | None:
+    ended = [term for term in case.terms.all() if term.state == TermState.ENDED and term.settled_at]
+    return max(ended, key=lambda term: (term.settled_at, term.pk), default=None)
+
+
+def _told_at(row: Report) -> datetime | None:
+    told: datetime | None = row.messages.filter(
+        direction=Direction.TO_REPORTER, kind__in=(MessageKind.NOTE, MessageKind.DECISION)
+    ).aggregate(last=Max("sent_at"))["last"]
+    return _since(told, row.received_at)
+
+
+def _remediability(profile: str) -> Remediability:
+    return Remediability(parse_profile(profile).rm) if profile else Remediability.UNKNOWN
+
+
+def _for_one(told: ToldReport, names: set[str], *, others: set[str]) -> ToldReport:
+    """Leave out of a report who sent it, and whom else it names or was sent to."""
+    foreign = {_words(name) for name in others}
+    own = tuple(
+        system
+        for system in told.affects
+        if _words(system.vendor) not in foreign and any(_is_of(system, name) for name in names)
+    )
+    reporter = told.reporter if told.reporter.share_contact_with_vendor else Reporter(mode=told.reporter.mode)
+    return replace(
+        told,
+        affects=tuple(replace(system, lineage=()) for system in own),
+        reporter=reporter,
+        prior_contacts=(),
+        recipients_requested=(),
+        evidence=replace(told.evidence, transfers_to=()),
+    )
+
+
+def _is_of(system: AffectedSystem, name: str) -> bool:
+    """Tell whether a system is of this vendor; one whose vendor nobody knows is shown to each."""
+    vendor, seat = _words(system.vendor), _words(name)
+    return system.vendor == UNKNOWN or vendor <= seat or seat <= vendor
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(name.casefold().split())
+
+
+def _since(at: datetime | None, start: datetime) -> datetime | None:
+    """Return the instant, or the start where the clock of the machine was set back between the two."""
+    return max(at, start) if at else None
 
 
 def _all(instants: list[datetime | None]) -> datetime | None:

@@ -1,68 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The acts of a case: open it, invite, move a participant's states, record facts, write, note, close.
+"""The acts of a case: open it, seat participants, move their states, record facts, note, close.
 
 Every step goes through the guarded tables of `policy.messages`; what they refuse is refused here. Embargo acts are in
-`negotiation`.
+`negotiation`, invitations in `invitations`, messages in `correspondence`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
-
-from safeconduct.domain.case import CaseFact, Consent, EmbargoState, ProtocolMessage, ReportState
+from safeconduct.domain.case import CaseFact, EmbargoState, ProtocolMessage, ReportState
 from safeconduct.domain.embargo import AttackOverride
 from safeconduct.domain.event import EventTag
+from safeconduct.domain.instants import show_utc
 from safeconduct.domain.parties import CaseRole, Role
-from safeconduct.domain.report import Tlp
-from safeconduct.errors import ConflictError, IncompleteError, NotPermittedError, TooLargeError
-from safeconduct.policy.messages import record_everywhere, send
+from safeconduct.domain.report import DisclosureIntent, PublicStatus
+from safeconduct.domain.report import Report as ToldReport
+from safeconduct.domain.severity import Exploitation
+from safeconduct.errors import ConflictError, NotPermittedError
+from safeconduct.policy.decision import Decision, Outcome
+from safeconduct.policy.messages import MESSAGE_OF, may_send, record_everywhere, send
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit import vault
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.cases import negotiation, queries
-from safeconduct.server.cases.models import Case, CaseMessage, Participant
-from safeconduct.server.cases.places import message_place, title_place
-from safeconduct.server.cases.steps import apply, locked, require_open
+from safeconduct.server.cases.invitations import Guest, Invited, invite
+from safeconduct.server.cases.models import Case, Participant
+from safeconduct.server.cases.notices import News, tell_all
+from safeconduct.server.cases.places import override_place, title_place
+from safeconduct.server.cases.steps import (
+    Cause,
+    apply,
+    lift_consents,
+    locked,
+    note_step,
+    own_seat,
+    present_seat,
+    require_open,
+    wording,
+)
 from safeconduct.server.intake import queries as intake
-from safeconduct.server.outbox import services as outbox
-from safeconduct.server.parties import services as parties
-from safeconduct.server.parties.links import join_url
+from safeconduct.server.intake import services as mailbox
+from safeconduct.server.intake.models import MessageKind, ReportStatus
 from safeconduct.server.parties.viewer import Viewer
 from safeconduct.server.registry import services as registry
 from safeconduct.server.triage import services as triage
 from safeconduct.server.triage.models import Assessment, AssessmentState
 
-MESSAGE_LIMIT = 50_000
-REPORT_MESSAGES = frozenset(
-    {
-        ProtocolMessage.REPORT_VALID,
-        ProtocolMessage.REPORT_INVALID,
-        ProtocolMessage.REPORT_ACCEPTED,
-        ProtocolMessage.REPORT_DEFERRED,
-        ProtocolMessage.REPORT_CLOSED,
-        ProtocolMessage.CASE_FIX_READY,
-        ProtocolMessage.CASE_FIX_DEPLOYED,
-    }
+M = ProtocolMessage
+SAYABLE = (
+    M.REPORT_VALID,
+    M.REPORT_ACCEPTED,
+    M.REPORT_INVALID,
+    M.REPORT_DEFERRED,
+    M.CASE_FIX_READY,
+    M.CASE_FIX_DEPLOYED,
+    M.REPORT_CLOSED,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guest:
-    """Somebody to invite: a vendor or deployer with the name people know, and an address if there is one."""
-
-    name: str
-    role: CaseRole = CaseRole.VENDOR
-    contact: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invited:
-    """A participant with the one-time link to pass on; the link is shown once and not stored."""
-
-    participant: Participant
-    url: str = field(default="", repr=False)
+"""What a participant may say of its report and its fix, in the order in which it is offered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,110 +68,136 @@ class Opened:
     invited: tuple[Invited, ...]
 
 
+def known_at_opening(told: ToldReport, assessment: Assessment) -> frozenset[CaseFact]:
+    """Return which public facts the report and its assessment tell of."""
+    found = set()
+    if told.public_status is PublicStatus.PUBLIC or told.disclosure.intent is DisclosureIntent.ALREADY_PUBLIC:
+        found.add(CaseFact.PUBLIC_AWARE)
+    if assessment.exploitation == Exploitation.ACTIVE:
+        found.add(CaseFact.ATTACKS_OBSERVED)
+    return frozenset(found)
+
+
 @atomic_write
-def open_case(*, assessment: Assessment, guests: Sequence[Guest], by: Viewer, now: datetime) -> Opened:
+def open_case(
+    *,
+    assessment: Assessment,
+    guests: Sequence[Guest],
+    by: Viewer,
+    now: datetime,
+    facts: frozenset[CaseFact] | None = None,
+) -> Opened:
     """Open the case of an accepted report: an embargoed entry, the first participants, the default embargo.
+
+    `facts` are the public facts that hold already; without them, those that report and assessment tell of. With any of
+    them there is no embargo.
 
     Raises:
         NotPermittedError: only those who coordinate open cases.
         ConflictError: the report was decided otherwise, or has a case.
     """
     by.require(Role.COORDINATOR)
-    if assessment.state != AssessmentState.ACCEPTED:
-        assessment = triage.accept(assessment=assessment, by=by, now=now)
-    if Case.objects.filter(assessment=assessment).exists():
-        raise ConflictError("this report has a case already", hint="go to the case")
-    told = intake.opened(assessment.report).told
+    accepted = _accepted(assessment, by=by, now=now)
+    told = intake.opened(accepted.report).told
     entry = registry.reserve(flaw_class=told.flaw_class, by=by, now=now)
-    case = Case(assessment=assessment, entry=entry, opened_at=now)
+    case = Case(assessment=accepted, entry=entry, opened_at=now)
     vault.make_key(subject=case.pk, now=now)
     case.title = vault.seal_text(told.title, subject=case.pk, place=title_place(case.pk))
     case.save(force_insert=True)
-    coordinator = _seat(case, role=CaseRole.COORDINATOR, name="the coordinator", by=by, now=now)
-    reporter = _seat(case, role=CaseRole.REPORTER, name="the reporter", by=None, now=now)
+    coordinator = _first_seat(case, role=CaseRole.COORDINATOR, name="the coordinator", by=by, now=now)
+    reporter = _first_seat(case, role=CaseRole.REPORTER, name="the reporter", by=None, now=now)
     audit.record(EventTag.CASE_OPENED, subject=case.pk, actor=by.actor, at=now)
+    holding = known_at_opening(told, accepted) if facts is None else facts
+    for fact in sorted(holding, key=list(CaseFact).index):
+        if fact not in queries.public_facts(case):
+            case = record_public(case=case, fact=fact, by=by, now=now)
     negotiation.begin(case=case, coordinator=coordinator, reporter=reporter, wish=told.disclosure, by=by, now=now)
     invited = tuple(invite(case=case, guest=guest, by=by, now=now) for guest in guests)
-    return Opened(case=case, invited=invited)
+    _tell_reporter_of_opening(case, by=by, now=now)
+    return Opened(case=locked(case), invited=invited)
 
 
 @atomic_write
-def invite(*, case: Case, guest: Guest, by: Viewer, now: datetime) -> Invited:
-    """Invite a participant by a one-time link; the content opens when it has agreed to the embargo.
+def take_seat(*, case: Case, seat: Participant, by: Viewer, now: datetime) -> Participant:
+    """Come to a seat one was invited to, and receive the report where its content is open.
 
     Raises:
-        NotPermittedError: only those who coordinate invite.
-        IncompleteError: the participant has no name.
-        ConflictError: the case is closed, or somebody of this name takes part.
+        NotPermittedError: the seat is another's.
+        ConflictError: the seat is in another case, or was left.
     """
-    by.require(Role.COORDINATOR)
     current = locked(case)
-    require_open(current)
-    if not guest.name.strip():
-        raise IncompleteError("a participant needs a name", hint="the vendor's name", missing=["name"])
-    if current.participants.filter(name__iexact=guest.name.strip(), left_at__isnull=True).exists():
-        raise ConflictError("a participant of this name takes part already", hint="look at the participants")
-    role = Role.VENDOR if guest.role is CaseRole.VENDOR else Role.DEPLOYER
-    if guest.role not in queries.VENDORS:
-        role = Role.OBSERVER
-    link = parties.invite(roles=[role], by=by, now=now, name=guest.name.strip(), email=guest.contact)
-    url = join_url(settings.SAFECONDUCT.base_url, link)
-    under_embargo = current.embargo in {EmbargoState.ACTIVE, EmbargoState.REVISE}
-    seat = Participant.objects.create(
-        case=current,
-        role=guest.role,
-        name=guest.name.strip(),
-        contact=guest.contact,
-        invitation=link.invitation,
-        consent=Consent.INVITED if under_embargo else Consent.NO_EMBARGO,
-        invited_at=now,
-    )
-    audit.record(EventTag.PARTICIPANT_INVITED, subject=current.pk, actor=by.actor, at=now, facts={"seat": seat.pk})
-    if guest.contact:
-        # The link goes into the mail, because who has it may take the seat; the mail tells nothing of the flaw.
-        outbox.queue(
-            subject="You are invited to a coordinated disclosure",
-            text=f"Somebody reported a flaw that may concern you. This link works once:\n\n{url}\n",
-            now=now,
-            address=guest.contact,
-            about=current.pk,
-        )
-    return Invited(participant=seat, url=url)
+    own = own_seat(seat, current, by)
+    if own.joined_at is None:
+        own.joined_at = now
+        if own.party_id is None and own.organization_id is None:
+            own.party_id = by.party_id
+        own.save(update_fields=["joined_at", "party_id"])
+        audit.record(EventTag.PARTICIPANT_JOINED, subject=current.pk, actor=by.actor, at=now, facts={"seat": own.pk})
+    if queries.is_open_to(own, current):
+        negotiation.hand_over(seat=own, case=current, now=now)
+    return own
 
 
 @atomic_write
-def take_seat(*, case: Case, seat: Participant, now: datetime) -> Participant:
-    """Note that a participant has come, and receive the report where its content is open to it."""
+def leave(*, case: Case, seat: Participant, reason: str, by: Viewer, now: datetime) -> Participant:
+    """Leave a case, which ends the embargo for nobody else. Those who coordinate may release a participant.
+
+    Raises:
+        NotPermittedError: the seat is another's.
+        ConflictError: it is the seat of the coordinator or the reporter, or the case is closed.
+        IncompleteError: there is no reason.
+    """
     current = locked(case)
-    if seat.joined_at is None:
-        seat.joined_at = now
-        seat.save(update_fields=["joined_at"])
-        audit.record(EventTag.PARTICIPANT_JOINED, subject=current.pk, at=now, facts={"seat": seat.pk})
-    if seat.report_state == ReportState.START and seat.consent in {Consent.SIGNATORY, Consent.NO_EMBARGO}:
-        negotiation.hand_over(seat=seat, case=current, now=now)
-    return seat
+    require_open(current)
+    own = _seat_for(seat, current, by)
+    if own.role in queries.SHARED_ROLES:
+        raise ConflictError("a case needs its coordinator and its reporter", hint="close the case instead")
+    said = wording(reason)
+    own.left_at = now
+    own.save(update_fields=["left_at"])
+    note_step(
+        current,
+        axis="PEC",
+        moved=(own.consent, "left"),
+        cause=Cause(message=M.EMBARGO_REJECTED, actor=by.actor, at=now, reason=said),
+        participant=own,
+    )
+    audit.record(EventTag.PARTICIPANT_LEFT, subject=current.pk, actor=by.actor, at=now, facts={"seat": own.pk})
+    return own
+
+
+def may_say(seat: Participant, case: Case, message: ProtocolMessage) -> Decision[Outcome]:
+    """Say whether a participant may say this of its report or its fix now."""
+    return may_send(queries.position_of(seat, case), message)
 
 
 @atomic_write
 def move(
     *, case: Case, seat: Participant, message: ProtocolMessage, by: Viewer, now: datetime, reason: str = ""
 ) -> Participant:
-    """Let a participant say something of its report or its fix: valid, accepted, deferred, fix ready.
+    """Let a participant say something of its report or its fix: valid, accepted, put off, fix ready.
+
+    Those who coordinate may note what a participant told them otherwise.
 
     Raises:
         NotPermittedError: the seat is another's and the actor does not coordinate.
         ConflictError: the message is none of these, or the case is closed.
         TransitionError: a guard or the table forbids it.
+        IncompleteError: the protocol advises against it, and there is no reason.
     """
     current = locked(case)
     require_open(current)
-    _require_own(seat, current, by)
-    if message not in REPORT_MESSAGES:
+    if message not in SAYABLE:
         raise ConflictError("this is not said here", hint="embargoes and public facts have their own acts")
-    own = Participant.objects.select_for_update().get(pk=seat.pk)
+    own = _seat_for(seat, current, by)
+    if own.role in queries.LOOKERS_ON:
+        raise NotPermittedError("this seat only looks on", hint="ask the coordinator")
+    is_discouraged = may_say(own, current, message).outcome is Outcome.DISCOURAGED
+    said = wording(reason) if is_discouraged or reason.strip() else ""
     effect = send(queries.position_of(own, current), message)
-    apply(effect, own, current, message=message, actor=by.actor, now=now, reason=reason)
-    audit.record(EventTag.PARTICIPANT_MOVED, subject=current.pk, actor=by.actor, at=now, facts={"message": message})
+    apply(effect, own, current, cause=Cause(message=message, actor=by.actor, at=now, reason=said))
+    facts = {"message": message.value, "seat": own.pk}
+    audit.record(EventTag.PARTICIPANT_MOVED, subject=current.pk, actor=by.actor, at=now, facts=facts)
     return own
 
 
@@ -194,65 +215,45 @@ def record_public(*, case: Case, fact: CaseFact, by: Viewer, now: datetime, keep
     current = locked(case)
     if fact in queries.public_facts(current):
         raise ConflictError("this is recorded already")
-    override = AttackOverride(by=by.actor, reason=keep_because, at=now) if keep_because.strip() else None
+    kept = wording(keep_because) if keep_because.strip() else ""
+    override = AttackOverride(by=by.actor, reason=kept, at=now) if kept else None
     seats = {seat.pk: seat for seat in current.participants.select_for_update()}
     positions = {name: queries.position_of(seat, current) for name, seat in seats.items()}
     effects = record_everywhere(positions, fact, override=override)
-    message = {
-        CaseFact.PUBLIC_AWARE: ProtocolMessage.CASE_PUBLIC_AWARE,
-        CaseFact.EXPLOIT_PUBLIC: ProtocolMessage.CASE_EXPLOIT_PUBLIC,
-    }.get(fact, ProtocolMessage.CASE_ATTACKS_OBSERVED)
+    cause = Cause(message=MESSAGE_OF[fact], actor=by.actor, at=now, reason=kept)
+    was_under = current.embargo in queries.UNDER
     for name, effect in effects.items():
-        apply(effect, seats[name], current, message=message, actor=by.actor, now=now, reason=keep_because)
-    current.attack_override = keep_because.strip() or current.attack_override
-    current.save()
-    negotiation.reset_consents(current)
+        apply(effect, seats[name], current, cause=cause)
+    if kept:
+        current.attack_override = vault.seal_text(kept, subject=current.pk, place=override_place(current.pk))
+        current.save(update_fields=["attack_override"])
+    lift_consents(current)
     audit.record(EventTag.CASE_STATE_MOVED, subject=current.pk, actor=by.actor, at=now, facts={"fact": fact})
+    if was_under and current.embargo == EmbargoState.EXITED:
+        audit.record(EventTag.EMBARGO_ENDED, subject=current.pk, actor=by.actor, at=now)
+        tell_all(current, News.EMBARGO_ENDED, now=now)
     return current
 
 
 @atomic_write
-def post(
-    *,
-    case: Case,
-    author: Participant,
-    text: str,
-    by: Viewer,
-    now: datetime,
-    room: Participant | None = None,
-    tlp: Tlp = Tlp.AMBER_STRICT,
-) -> CaseMessage:
-    """Write to all participants, or into the private room of one of them and the coordinators.
+def note_mitigated(*, case: Case, seat: Participant, by: Viewer, now: datetime) -> Participant:
+    """Note that a vendor's users are protected for now, although the cause may remain.
 
     Raises:
-        NotPermittedError: the author's seat is another's, or the room is not the author's own.
-        NotFoundError: the content of the case is not open to the author.
-        IncompleteError: there is no text.
+        NotPermittedError: the seat is another's and the actor does not coordinate.
+        ConflictError: the seat is no vendor's, or the case is closed.
     """
     current = locked(case)
-    _require_own(author, current, by)
-    queries.require_content(by, current)
-    if room is not None and room.pk != author.pk and not by.has(Role.COORDINATOR):
-        raise NotPermittedError("this room is not yours")
-    if not text.strip():
-        raise IncompleteError("there is no text", hint="write a sentence", missing=["text"])
-    if len(text) > MESSAGE_LIMIT:
-        raise TooLargeError(f"a message may have {MESSAGE_LIMIT} characters", hint="send it in parts")
-    message = CaseMessage(case=current, author=author, room=room, tlp=tlp, sent_at=now)
-    message.body = vault.seal_text(text.strip(), subject=current.pk, place=message_place(message.pk))
-    message.save(force_insert=True)
-    if author.role in queries.VENDORS:
-        current.status_at = now
-        current.save(update_fields=["status_at"])
-    audit.record(EventTag.CASE_MESSAGE_POSTED, subject=current.pk, actor=by.actor, at=now)
-    return message
-
-
-@atomic_write
-def note_mitigated(*, case: Case, by: Viewer, now: datetime) -> Case:
-    """Note that users are protected for now, although the cause may remain."""
-    by.require(Role.COORDINATOR, Role.VENDOR, Role.DEPLOYER)
-    return _note(case, "mitigated_at", by=by, now=now)
+    require_open(current)
+    own = _seat_for(seat, current, by)
+    if own.role not in queries.VENDORS:
+        raise ConflictError("only a vendor or a deployer can protect its users", hint="choose its seat")
+    if own.mitigated_at is None:
+        own.mitigated_at = now
+        own.save(update_fields=["mitigated_at"])
+        facts = {"what": "mitigated_at", "seat": own.pk}
+        audit.record(EventTag.CASE_NOTED, subject=current.pk, actor=by.actor, at=now, facts=facts)
+    return own
 
 
 @atomic_write
@@ -273,7 +274,7 @@ def note_published(*, case: Case, by: Viewer, now: datetime) -> Case:
 
 @atomic_write
 def close(*, case: Case, reason: str, by: Viewer, now: datetime) -> Case:
-    """Close a case; not while its embargo is active.
+    """Close a case, and tell the reporter why; not while its embargo is active.
 
     Raises:
         NotPermittedError: only those who coordinate close.
@@ -283,17 +284,30 @@ def close(*, case: Case, reason: str, by: Viewer, now: datetime) -> Case:
     by.require(Role.COORDINATOR)
     current = locked(case)
     require_open(current)
-    if not reason.strip():
-        raise IncompleteError("say why", hint="one sentence is enough", missing=["reason"])
-    if current.embargo in {EmbargoState.ACTIVE, EmbargoState.REVISE}:
+    said = wording(reason)
+    if current.embargo in queries.UNDER:
         raise ConflictError("the embargo is active", hint="end it first, or wait until it ends")
     current.closed_at = now
     current.save(update_fields=["closed_at"])
+    row = current.assessment.report
+    mailbox.tell_reporter(row=row, text=f"The case is closed: {said}", kind=MessageKind.DECISION, by=by, now=now)
+    if row.status not in mailbox.OVER:
+        mailbox.set_status(row=row, status=ReportStatus.CLOSED, by=by, now=now)
     audit.record(EventTag.CASE_CLOSED, subject=current.pk, actor=by.actor, at=now)
     return current
 
 
-def _seat(case: Case, *, role: CaseRole, name: str, by: Viewer | None, now: datetime) -> Participant:
+def _accepted(assessment: Assessment, *, by: Viewer, now: datetime) -> Assessment:
+    # The lock lets only one of two who open the same case at once go on.
+    current = Assessment.objects.select_for_update().select_related("report").get(pk=assessment.pk)
+    if Case.objects.filter(assessment=current).exists():
+        raise ConflictError("this report has a case already", hint="go to the case")
+    if current.state == AssessmentState.ACCEPTED:
+        return current
+    return triage.accept(assessment=current, by=by, now=now)
+
+
+def _first_seat(case: Case, *, role: CaseRole, name: str, by: Viewer | None, now: datetime) -> Participant:
     # Whoever coordinates or reported has accepted the report already: those steps happened before the case.
     return Participant.objects.create(
         case=case,
@@ -306,6 +320,18 @@ def _seat(case: Case, *, role: CaseRole, name: str, by: Viewer | None, now: date
     )
 
 
+def _tell_reporter_of_opening(case: Case, *, by: Viewer, now: datetime) -> None:
+    term = queries.active_term(locked(case))
+    silence = f"The embargo ends on {show_utc(term.ends_at)}." if term else "There is no embargo."
+    text = f"Your report is accepted, and its case is open. {silence}"
+    mailbox.tell_reporter(row=case.assessment.report, text=text, kind=MessageKind.DECISION, by=by, now=now)
+
+
+def _seat_for(seat: Participant, case: Case, by: Viewer) -> Participant:
+    """Return the seat, locked: one's own, or any for those who coordinate."""
+    return present_seat(seat, case) if by.has(Role.COORDINATOR) else own_seat(seat, case, by)
+
+
 def _note(case: Case, name: str, *, by: Viewer, now: datetime) -> Case:
     current = locked(case)
     if getattr(current, name) is None:
@@ -313,12 +339,3 @@ def _note(case: Case, name: str, *, by: Viewer, now: datetime) -> Case:
         current.save(update_fields=[name])
         audit.record(EventTag.CASE_NOTED, subject=current.pk, actor=by.actor, at=now, facts={"what": name})
     return current
-
-
-def _require_own(seat: Participant, case: Case, by: Viewer) -> None:
-    if seat.case_id != case.pk:
-        raise ConflictError("the seat is in another case")
-    if by.has(Role.COORDINATOR):
-        return
-    if not queries.seats_of(by).filter(pk=seat.pk).exists():
-        raise NotPermittedError("this is another participant's seat")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from safeconduct.domain.instants import is_zone
 from safeconduct.errors import ConfigurationError
 from safeconduct.server.project.reading import Value, read_value
 
@@ -61,6 +62,10 @@ class Config:
     beat_seconds: float = field(default=600.0, metadata={"help": "Interval at which the log publishes a checkpoint."})
     log_origin: str = field(
         default="", metadata={"help": "Name of the transparency log. Default: host of base_url and /log."}
+    )
+    zone: str = field(
+        default="UTC",
+        metadata={"help": "Time zone of this service, an IANA name: shown beside UTC, and for working days."},
     )
     languages: tuple[str, ...] = field(default=("en",), metadata={"help": "Languages offered, the first by default."})
     contact: str = field(
@@ -192,6 +197,7 @@ def _check(config: Config) -> None:
         "an embedded trial has a loopback bind and base_url": config.is_embedded and not config.is_local,
         "the second factor may only be waived in an embedded trial": not config.demands_second_factor
         and not config.is_embedded,
+        "zone must be a time zone that this machine knows, such as Europe/Berlin": not is_zone(config.zone),
         "languages must name at least one": not config.languages,
         "threads, processes and limits must be positive": min(
             config.threads, config.processes, config.upload_bytes, config.request_bytes, config.invitation_days

@@ -109,4 +109,8 @@ class Migration(migrations.Migration):
             model_name='embargoanswer',
             constraint=models.UniqueConstraint(fields=('term', 'participant'), name='one_answer_per_term'),
         ),
+        migrations.AddConstraint(
+            model_name='transition',
+            constraint=models.UniqueConstraint(fields=('case', 'position'), name='steps_of_a_case_have_an_order'),
+        ),
     ]
