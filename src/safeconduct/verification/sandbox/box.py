@@ -53,15 +53,15 @@ class Sandbox:
     uid: int = BOX_UID
 
     @classmethod
-    def find(cls) -> "Sandbox":
-        """Return the sandbox of this machine.
+    def find(cls, *, path: str = "/usr/bin:/usr/local/bin:/bin") -> "Sandbox":
+        """Return the sandbox of this machine; bubblewrap is looked for on the path and not where the caller's says.
 
         Raises:
             SandboxError: bubblewrap is not installed, or the machine is no Linux.
         """
         if sys.platform != "linux":
             raise SandboxError("the sandbox needs Linux", hint="run the verifier in a Linux virtual machine")
-        found = shutil.which("bwrap", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/local/bin")
+        found = shutil.which("bwrap", path=path)
         if found is None:
             raise SandboxError("bubblewrap is not installed", hint=_INSTALL)
         return cls(bubblewrap=found)
@@ -73,14 +73,14 @@ class Sandbox:
             SandboxError: the box could not be made.
         """
         box = await self.open(source, limits=limits, packages=packages)
-        timed_out = False
+        timed_out = True
         output = b""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limits.wall_seconds):
                 output = await box.exchange(stdin)
-        except TimeoutError:
-            timed_out = True
-        status = await box.close()
+                timed_out = False
+        is_cut = timed_out or len(output) == MAX_OUTPUT
+        status = await box.close(grace_seconds=0.0 if is_cut else limits.wall_seconds)
         if status == launcher.FAILED:
             raise SandboxError("the box could not be made", hint=box.complaint)
         return BoxResult(status=status, output=output, complaint=box.complaint, timed_out=timed_out)
@@ -174,39 +174,51 @@ class Box:
             output += chunk
         return output[:MAX_OUTPUT]
 
-    async def close(self) -> int:
+    async def close(self, *, grace_seconds: float = 0.2) -> int:
         """End the whole tree, whatever it does, and return the status.
 
-        Ending the leader is enough: the kernel then ends the first process of the box, and with it all others. A code
-        that has ended by itself keeps its own status.
+        Code that ends by itself within the grace keeps its own status. Ending the leader is enough: the kernel then
+        ends the first process of the box, and with it all others.
         """
         stdin, _ = self._pipes()
         stdin.close()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await self._process.wait()
+            async with asyncio.timeout(grace_seconds):
+                return await self._end()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        status = await self._process.wait()
-        await self._drain()
-        return status
+        return await self._end()
 
-    async def _drain(self) -> None:
-        """Read what is left, so that the pipes are closed, and keep a little of the complaint."""
-        _, stdout = self._pipes()
+    async def _end(self) -> int:
+        """Read what is left until the pipes are closed, keep a little of the complaint, and return the status.
+
+        The pipes come first: the process counts as ended only when nothing waits in them any more.
+        """
+        stdin, stdout = self._pipes()
         assert self._process.stderr is not None  # noqa: S101  # it was opened as a pipe
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                text = await self._process.stderr.read(2_000)
-                self.complaint = "".join(char for char in text.decode("ascii", "replace") if char.isprintable())[-300:]
-                while await self._process.stderr.read(1 << 16) or await stdout.read(1 << 16):
-                    pass
+        await asyncio.gather(_discard(stdout), self._keep_complaint(self._process.stderr))
+        with contextlib.suppress(ConnectionError):
+            await stdin.wait_closed()
+        return await self._process.wait()
+
+    async def _keep_complaint(self, stderr: asyncio.StreamReader) -> None:
+        """Keep the end of the first words on standard error, as they may be shown."""
+        text = await stderr.read(2_000)
+        if text:
+            self.complaint = "".join(char for char in text.decode("ascii", "replace") if char.isprintable())[-300:]
+        await _discard(stderr)
 
     def _pipes(self) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
         """Return the pipes to and from the code."""
         assert self._process.stdin is not None  # noqa: S101  # it was opened as a pipe
         assert self._process.stdout is not None  # noqa: S101  # it was opened as a pipe
         return self._process.stdin, self._process.stdout
+
+
+async def _discard(stream: asyncio.StreamReader) -> None:
+    """Read to the end and keep nothing."""
+    while await stream.read(1 << 16):
+        pass
 
 
 def _profile(*, packages: int, python: bool) -> list[str]:

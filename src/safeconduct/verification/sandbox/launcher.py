@@ -20,7 +20,7 @@ from typing import Any
 FAILED = 125
 _CLONE_NEWNS = 0x00020000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
-_STAGE = "/tmp"  # noqa: S108  # covered by a private mount before anything is put there
+_STAGES = ("/tmp", "/mnt", "/var/tmp")  # noqa: S108  # covered by a private mount before anything is put there
 _LIMITS = {
     "memory": resource.RLIMIT_AS,
     "file": resource.RLIMIT_FSIZE,
@@ -37,7 +37,7 @@ def main() -> None:
         _offer_to_oom_killer()
         shown = list(plan["show"])
         if os.geteuid() == 0:
-            shown = _stage(shown)
+            shown = _stage(shown, beside=plan["argv"][0])
             _drop(int(plan["uid"]))
         _limit(plan["limits"])
         marks = {f"{{show{number}}}": folder for number, folder in enumerate(shown)}
@@ -50,16 +50,20 @@ def main() -> None:
         sys.exit(FAILED)
 
 
-def _stage(folders: list[str]) -> list[str]:
-    """Mount the folders where every user can walk to, visible to this process and its children only."""
+def _stage(folders: list[str], *, beside: str) -> list[str]:
+    """Mount the folders where every user can walk to, visible to this process and its children only.
+
+    The stage hides what lies below it, so it is not above `beside`.
+    """
+    stage = next(name for name in _STAGES if os.path.isdir(name) and not beside.startswith(name + "/"))  # noqa: PTH112
     libc = ctypes.CDLL(None, use_errno=True)
     _call(libc.unshare(_CLONE_NEWNS), "unshare")
     _call(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "make the mounts private")
     handles = [os.open(folder, os.O_PATH | os.O_DIRECTORY) for folder in folders]
-    _call(libc.mount(b"tmpfs", _STAGE.encode(), b"tmpfs", 0, b"mode=0755,size=64k"), "mount a stage")
+    _call(libc.mount(b"tmpfs", stage.encode(), b"tmpfs", 0, b"mode=0755,size=64k"), "mount a stage")
     staged = []
     for number, handle in enumerate(handles):
-        target = f"{_STAGE}/{number}"
+        target = f"{stage}/{number}"
         os.mkdir(target, 0o755)  # noqa: PTH102  # the launcher loads as little as it can
         source = f"/proc/self/fd/{handle}".encode()
         _call(libc.mount(source, target.encode(), None, _MS_BIND | _MS_REC, None), "show a folder")

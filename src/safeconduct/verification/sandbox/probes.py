@@ -26,8 +26,22 @@ Plan = dict[str, Any]
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _MACHINE = platform.machine()
 _CALLS = {
-    "x86_64": {"keyctl": 250, "io_uring_setup": 425, "bpf": 321, "perf_event_open": 298, "userfaultfd": 323},
-    "aarch64": {"keyctl": 219, "io_uring_setup": 425, "bpf": 280, "perf_event_open": 241, "userfaultfd": 282},
+    "x86_64": {
+        "keyctl": 250,
+        "io_uring_setup": 425,
+        "bpf": 321,
+        "perf_event_open": 298,
+        "userfaultfd": 323,
+        "clone": 56,
+    },
+    "aarch64": {
+        "keyctl": 219,
+        "io_uring_setup": 425,
+        "bpf": 280,
+        "perf_event_open": 241,
+        "userfaultfd": 282,
+        "clone": 220,
+    },
 }[_MACHINE]
 _CLONE_NEWUSER = 0x10000000
 _PTRACE_ATTACH = 16
@@ -138,8 +152,13 @@ def chroot(_plan: Plan) -> str:
 
 
 def nested_user_namespace(_plan: Plan) -> str:
-    """Make a user namespace, in which everything is allowed again."""
-    return _succeeds(_LIBC.unshare(_CLONE_NEWUSER), "made")
+    """Make a user namespace, in which everything is allowed again, by either of the two old calls."""
+    child = _LIBC.syscall(_CALLS["clone"], _CLONE_NEWUSER | signal.SIGCHLD, 0, 0, 0, 0)
+    if child == 0:
+        os._exit(0)
+    if child > 0:
+        os.waitpid(child, 0)
+    return _succeeds(child, "made by clone") or _succeeds(_LIBC.unshare(_CLONE_NEWUSER), "made by unshare")
 
 
 def setuid(_plan: Plan) -> str:

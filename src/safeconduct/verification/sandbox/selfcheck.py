@@ -119,7 +119,7 @@ def _baits() -> Iterator[dict[str, Any]]:
         yield {
             "port": listener.getsockname()[1],
             "abstract": abstract,
-            "absent": [bait.name, str(Path.home() / ".profile"), os.path.abspath(__file__)],  # noqa: PTH100  # as text
+            "absent": [bait.name, os.path.abspath(__file__)],  # noqa: PTH100  # as text
             "writable_bytes": TEMPORARY_BYTES,
             "folder": folder,
         }
