@@ -53,11 +53,11 @@ class Door(models.TextChoices):
 
 
 class Report(models.Model):
-    """One report. `body` is the sealed canonical JSON; `commitment` is what the ledger holds of it.
+    """One report. `body` is the canonical JSON, padded and sealed; `commitment` is what the ledger holds of it.
 
     `lookup` is the SHA-256 of the mailbox's lookup key, `auth` that of its proof for closing and withdrawing;
-    `reply_recipient` the age recipient to which replies may be sealed. `opening` is the sealed opening file, so that the
-    same request gives the same answer and the mailbox can hand it out again.
+    `reply_recipient` the age recipient to which replies may be sealed. `opening` is the sealed opening file, so that
+    the same request gives the same answer and the mailbox can hand it out again.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_report_id, editable=False)
@@ -70,10 +70,9 @@ class Report(models.Model):
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     last_activity_at = models.DateTimeField()
     body = models.BinaryField()
-    size_bucket = models.PositiveIntegerField()
     commitment = models.BinaryField(max_length=DIGEST_BYTES)
     acceptance_note = models.TextField()
-    opening = models.BinaryField(null=True, blank=True)
+    opening = models.BinaryField()
     lookup = models.BinaryField(max_length=DIGEST_BYTES, unique=True)
     auth = models.BinaryField(max_length=DIGEST_BYTES)
     reply_recipient = models.CharField(max_length=80, blank=True)

@@ -8,11 +8,13 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
+from safeconduct.crypto.age import unpad
 from safeconduct.domain.parties import Role
 from safeconduct.domain.report import Report as ToldReport
 from safeconduct.domain.safe_json import read_object
 from safeconduct.errors import NotFoundError
 from safeconduct.formats import native
+from safeconduct.ledger.commitment import Opening
 from safeconduct.ledger.receipt import Receipt
 from safeconduct.server.audit import ledger, vault
 from safeconduct.server.intake import storage
@@ -80,12 +82,19 @@ def opened(row: Report) -> OpenedReport:
         SealError: it was shredded.
     """
     body = vault.open_sealed(bytes(row.body), subject=row.pk, place=body_place(row.pk))
-    return OpenedReport(row=row, told=native.read_report(body))
+    return OpenedReport(row=row, told=native.read_report(unpad(body)))
 
 
-def mailbox(lookup: bytes) -> Report | None:
-    """Return the report of a mailbox, or nothing; the caller answers both alike."""
-    return Report.objects.filter(lookup=lookup).first()
+def mailbox(lookup: bytes) -> Report:
+    """Return the report of a mailbox.
+
+    Raises:
+        NotFoundError: there is no such mailbox, or its report was shredded: both look the same.
+    """
+    row = Report.objects.filter(lookup=lookup).first()
+    if row is None or not vault.has_key(row.pk):
+        raise NotFoundError("no such mailbox", hint="compare each word with your note")
+    return row
 
 
 def owns(row: Report, auth: bytes) -> bool:
@@ -95,13 +104,7 @@ def owns(row: Report, auth: bytes) -> bool:
 
 def messages_of(row: Report) -> list[OpenedMessage]:
     """Return the messages of a mailbox, oldest first."""
-    return [
-        OpenedMessage(
-            row=message,
-            text=vault.open_text(bytes(message.body), subject=row.pk, place=message_place(message.pk)),
-        )
-        for message in row.messages.all()
-    ]
+    return [OpenedMessage(row=message, text=_text_of(message)) for message in row.messages.all()]
 
 
 def files_of(row: Report) -> list[OpenedFile]:
@@ -143,11 +146,14 @@ def bundle_of(row: Report) -> bytes | None:
     return None if attachment is None else b"".join(content_of(attachment))
 
 
-def opening_of(row: Report) -> bytes | None:
-    """Return the reporter's opening file, or nothing if it was handed over and removed."""
-    if row.opening is None:
-        return None
-    return vault.open_sealed(bytes(row.opening), subject=row.pk, place=opening_place(row.pk))
+def opening_of(row: Report) -> Opening:
+    """Return the reporter's opening file.
+
+    Raises:
+        SealError: the report was shredded.
+    """
+    sealed = vault.open_sealed(bytes(row.opening), subject=row.pk, place=opening_place(row.pk))
+    return Opening.from_json(unpad(sealed))
 
 
 def receipt_of(row: Report) -> Receipt | None:
@@ -170,11 +176,16 @@ def last_activity_before(instant: datetime) -> QuerySet[Report]:
     return Report.objects.filter(last_activity_at__lt=instant)
 
 
+def _text_of(message: MailboxMessage) -> str:
+    sealed = bytes(message.body)
+    return unpad(vault.open_sealed(sealed, subject=message.report_id, place=message_place(message.pk))).decode()
+
+
 def _opened_file(attachment: Attachment) -> OpenedFile:
     manifest = vault.open_sealed(
         bytes(attachment.manifest), subject=attachment.report_id, place=manifest_place(attachment.pk)
     )
-    told = read_object(manifest)
+    told = read_object(unpad(manifest))
     return OpenedFile(
         row=attachment,
         name=str(told["name"]),

@@ -9,28 +9,30 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
+from django.db import IntegrityError
 
+from safeconduct.crypto.age import pad
 from safeconduct.crypto.sealing import DataKey
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.parties import Role
 from safeconduct.domain.report import Report as ToldReport
-from safeconduct.domain.safe_json import canonical_json
-from safeconduct.errors import ConflictError, IncompleteError, TooLargeError
+from safeconduct.domain.report import RestrictedMaterial
+from safeconduct.errors import ConflictError, IncompleteError, NotPermittedError, TooLargeError
 from safeconduct.formats import native
-from safeconduct.ledger.acceptance import Acceptance, sign_acceptance
-from safeconduct.ledger.commitment import Opening, commit
+from safeconduct.ledger.commitment import ATTACHMENT_PREFIX, Opening
 from safeconduct.ledger.entry import EntryKind
-from safeconduct.policy.completeness import Stage, missing
+from safeconduct.policy.completeness import Stage, gaps, missing
 from safeconduct.policy.decision import Outcome
+from safeconduct.policy.scope import in_scope
 from safeconduct.server.audit import ledger, vault
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.audit.writes import atomic_write
+from safeconduct.server.intake import drafts, queries
+from safeconduct.server.intake.drafts import Draft, MailboxAddress, coarse
 from safeconduct.server.intake.models import (
-    Attachment,
     Direction,
     Door,
     MailboxMessage,
@@ -38,24 +40,16 @@ from safeconduct.server.intake.models import (
     Report,
     ReportStatus,
 )
-from safeconduct.server.intake.places import body_place, manifest_place, message_place, opening_place
+from safeconduct.server.intake.places import message_place
 from safeconduct.server.intake.storage import StoredFile
 from safeconduct.server.parties.viewer import Viewer
 
-GRACE = timedelta(minutes=1)
-SMALLEST_BUCKET = 4096
 MESSAGE_LIMIT = 50_000
+MESSAGES_LIMIT = 1000
 MAX_ATTACHMENTS = 40
 OVER = frozenset({ReportStatus.WITHDRAWN, ReportStatus.CLOSED})
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailboxAddress:
-    """What the server knows of a mailbox: digests of the lookup and the auth key, and where replies may be sealed."""
-
-    lookup: bytes
-    auth: bytes
-    recipient: str = ""
+__all__ = ["MailboxAddress", "Received", "coarse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,20 +62,6 @@ class Received:
     is_new: bool
 
 
-def bucket(size: int) -> int:
-    """Return the size rounded up to a power of two of at least 4 KiB, so that a size tells little."""
-    rounded = SMALLEST_BUCKET
-    while rounded < size:
-        rounded *= 2
-    return rounded
-
-
-def coarse(now: datetime) -> datetime:
-    """Return the instant rounded down to the hour, which is all that is kept of an anonymous act."""
-    return now.replace(minute=0, second=0, microsecond=0)
-
-
-@atomic_write
 def receive(
     *,
     report: ToldReport,
@@ -94,6 +74,8 @@ def receive(
 ) -> Received:
     """Take in a report.
 
+    The same request again, also at the same instant, gives the first answer again.
+
     Args:
         report: the answers as told.
         mailbox: where the reporter reads replies.
@@ -105,27 +87,26 @@ def receive(
 
     Raises:
         IncompleteError: one of the ten answers is missing; `facts` names which.
-        ConflictError: the mailbox is taken, or the idempotency key was used for another mailbox.
+        NotPermittedError: files come with material that may not be stored.
+        ConflictError: the mailbox is taken, or the idempotency key was used for another report.
     """
     marker = _marker(idempotency)
-    earlier = Report.objects.filter(idempotency=marker).first() if marker else None
+    earlier = _earlier(marker)
     if earlier is not None:
-        return _again(earlier, mailbox)
+        return _again(earlier, report, mailbox=mailbox, files=files)
     _require_answers(report)
-    if Report.objects.filter(lookup=mailbox.lookup).exists():
-        raise ConflictError("this mailbox has a report already", hint="make a new codename for a new report")
-    value, opening = commit(
-        native.plain(report),
-        [file.sha256 for file in files],
-        entropy=secrets.token_bytes,
-        log_key=ledger.log_key(),
-    )
-    row = _store(report, mailbox=mailbox, door=door, now=now, key=key, marker=marker, value=value, opening=opening)
-    for file in files:
-        _attach(row, file, now=now)
-    ledger.commit(kind=EntryKind.RECEIPT, value=value, now=coarse(now))
-    audit.record(EventTag.REPORT_RECEIVED, subject=row.pk, at=coarse(now), facts={"door": door, "files": len(files)})
-    return Received(row=row, acceptance_note=row.acceptance_note, opening=opening, is_new=True)
+    _require_storable(report, files)
+    sealing_key = key or DataKey.generate(secrets.token_bytes)
+    made = drafts.draft(report, mailbox=mailbox, door=door, now=now, files=files, key=sealing_key)
+    made.row.idempotency = marker
+    try:
+        _keep(made, now=now)
+    except IntegrityError as error:
+        earlier = _earlier(marker)
+        if earlier is not None:
+            return _again(earlier, report, mailbox=mailbox, files=files)
+        raise ConflictError("this mailbox has a report already", hint="make a new codename for a new report") from error
+    return Received(row=made.row, acceptance_note=made.row.acceptance_note, opening=made.opening, is_new=True)
 
 
 @atomic_write
@@ -133,15 +114,25 @@ def attach(*, row: Report, files: Sequence[StoredFile], now: datetime) -> None:
     """Add files, sealed under the report's key, that the reporter sent later.
 
     Raises:
+        IncompleteError: there is no file.
         ConflictError: the report is over, or has a reproduction bundle already.
+        NotPermittedError: the material may not be stored.
         TooLargeError: the report has as many files as it may have.
     """
+    _lock(row)
     _require_open(row)
+    if not files:
+        raise IncompleteError("there is no file", hint="choose one", missing=["files"])
     if row.attachments.count() + len(files) > MAX_ATTACHMENTS:
         raise TooLargeError(f"a report may have {MAX_ATTACHMENTS} files at most", hint="put them into one archive")
+    key = vault.key_of(row.pk)
     for file in files:
-        _attach(row, file, now=now)
-    _touch(row, now=now)
+        if file.is_bundle and row.has_bundle:
+            raise ConflictError("the report has a reproduction bundle already", hint="send it as another attachment")
+        row.has_bundle = row.has_bundle or file.is_bundle
+        drafts.attachment(row, file, key=key, now=now).save(force_insert=True)
+    row.last_activity_at = coarse(now)
+    row.save(update_fields=["has_bundle", "last_activity_at"])
     audit.record(EventTag.REPORT_ATTACHED, subject=row.pk, at=coarse(now), facts={"files": len(files)})
 
 
@@ -155,6 +146,7 @@ def ask_reporter(*, row: Report, text: str, by: Viewer, now: datetime) -> Mailbo
         ConflictError: the report is over.
     """
     by.require(Role.COORDINATOR)
+    _lock(row)
     _require_open(row)
     message = _write(row, text, direction=Direction.TO_REPORTER, kind=MessageKind.QUESTION, now=now)
     audit.record(EventTag.REPORT_QUESTIONED, subject=row.pk, actor=by.actor, at=now)
@@ -163,13 +155,14 @@ def ask_reporter(*, row: Report, text: str, by: Viewer, now: datetime) -> Mailbo
 
 @atomic_write
 def tell_reporter(*, row: Report, text: str, kind: MessageKind, by: Viewer, now: datetime) -> MailboxMessage:
-    """Put a note or a decision into the reporter's mailbox.
+    """Put a note or a decision into the reporter's mailbox, also after the report is over.
 
     Raises:
         NotPermittedError: only those who coordinate tell.
         IncompleteError: there is no text.
     """
     by.require(Role.COORDINATOR)
+    _lock(row)
     message = _write(row, text, direction=Direction.TO_REPORTER, kind=kind, now=now)
     audit.record(EventTag.REPORT_TOLD, subject=row.pk, actor=by.actor, at=now, facts={"kind": kind})
     return message
@@ -177,15 +170,22 @@ def tell_reporter(*, row: Report, text: str, kind: MessageKind, by: Viewer, now:
 
 @atomic_write
 def answer(*, row: Report, text: str, now: datetime, kind: MessageKind = MessageKind.ANSWER) -> MailboxMessage:
-    """Keep what the reporter wrote.
+    """Keep what the reporter wrote; a report that waited for it goes on.
 
     Raises:
         IncompleteError: there is no text.
         ConflictError: the report is over.
+        TooLargeError: the text is too long, or the mailbox is full.
     """
+    _lock(row)
     _require_open(row)
+    if row.messages.count() >= MESSAGES_LIMIT:
+        raise TooLargeError("this mailbox is full", hint="send a new report that names this one", limit=MESSAGES_LIMIT)
     message = _write(row, text, direction=Direction.FROM_REPORTER, kind=kind, now=coarse(now))
-    _touch(row, now=now)
+    if row.status == ReportStatus.WAITING:
+        row.status = ReportStatus.IN_TRIAGE
+    row.last_activity_at = coarse(now)
+    row.save(update_fields=["status", "last_activity_at"])
     audit.record(EventTag.REPORT_ANSWERED, subject=row.pk, at=coarse(now))
     return message
 
@@ -197,6 +197,7 @@ def withdraw(*, row: Report, reason: str, now: datetime) -> Report:
     Raises:
         ConflictError: the report is over.
     """
+    _lock(row)
     _require_open(row)
     if reason.strip():
         _write(row, reason, direction=Direction.FROM_REPORTER, kind=MessageKind.NOTE, now=coarse(now))
@@ -224,6 +225,7 @@ def set_status(*, row: Report, status: ReportStatus, by: Viewer, now: datetime) 
         ConflictError: the report was withdrawn or closed.
     """
     by.require(Role.COORDINATOR)
+    _lock(row)
     _require_open(row)
     if row.status != status:
         row.status = status
@@ -232,32 +234,57 @@ def set_status(*, row: Report, status: ReportStatus, by: Viewer, now: datetime) 
     return row
 
 
-@atomic_write
 def mark_read(*, row: Report, now: datetime) -> None:
     """Note that the reporter has seen the messages, to the hour."""
-    row.messages.filter(direction=Direction.TO_REPORTER, read_at__isnull=True).update(read_at=coarse(now))
+    unread = row.messages.filter(direction=Direction.TO_REPORTER, read_at__isnull=True)
+    if unread.exists():
+        with atomic_write():
+            unread.update(read_at=coarse(now))
+
+
+@atomic_write
+def _keep(made: Draft, *, now: datetime) -> None:
+    vault.keep_key(made.key, subject=made.row.pk, now=now)
+    made.row.save(force_insert=True)
+    for attachment in made.attachments:
+        attachment.save(force_insert=True)
+    ledger.commit(kind=EntryKind.RECEIPT, value=bytes(made.row.commitment), now=coarse(now))
+    audit.record(
+        EventTag.REPORT_RECEIVED,
+        subject=made.row.pk,
+        at=coarse(now),
+        facts={"door": made.row.door, "files": len(made.attachments)},
+    )
 
 
 def _require_answers(report: ToldReport) -> None:
-    answer = missing(report, stage=Stage.SUBMIT)
-    if answer.outcome is not Outcome.ALLOWED:
+    found = missing(report, stage=Stage.SUBMIT)
+    if found.outcome is not Outcome.ALLOWED:
         raise IncompleteError(
-            "answers are missing", hint="; ".join(answer.reasons), missing=list(answer.rules), questions=answer.reasons
+            "answers are missing",
+            hint="; ".join(found.reasons),
+            missing=[gap.field for gap in gaps(report, stage=Stage.SUBMIT)],
+            questions=list(found.reasons),
         )
+
+
+def _require_storable(report: ToldReport, files: Sequence[StoredFile]) -> None:
+    if files and report.restricted_material is RestrictedMaterial.CSAM:
+        raise NotPermittedError("files of such material may not be stored", hint=in_scope(report).reasons[0])
+    if sum(file.is_bundle for file in files) > 1:
+        raise ConflictError("a report has one reproduction bundle", hint="send the others as attachments")
+    if len(files) > MAX_ATTACHMENTS:
+        raise TooLargeError(f"a report may have {MAX_ATTACHMENTS} files at most", hint="put them into one archive")
+
+
+def _lock(row: Report) -> None:
+    """Wait for others who change this report, and look at it anew."""
+    row.refresh_from_db(from_queryset=Report.objects.select_for_update())
 
 
 def _require_open(row: Report) -> None:
     if row.status in OVER:
         raise ConflictError("this report is over", hint="open a new one; you may name this one in it")
-
-
-def _again(earlier: Report, mailbox: MailboxAddress) -> Received:
-    if bytes(earlier.lookup) != mailbox.lookup:
-        raise ConflictError("this request name was used for another report", hint="use a fresh idempotency key")
-    opening = vault.open_sealed(bytes(earlier.opening or b""), subject=earlier.pk, place=opening_place(earlier.pk))
-    return Received(
-        row=earlier, acceptance_note=earlier.acceptance_note, opening=Opening.from_json(opening), is_new=False
-    )
 
 
 def _marker(idempotency: str) -> bytes | None:
@@ -267,56 +294,20 @@ def _marker(idempotency: str) -> bytes | None:
     return hashlib.sha256(key_ring().purpose_key("idempotency").reveal() + idempotency.encode()).digest()
 
 
-def _store(
-    report: ToldReport,
-    *,
-    mailbox: MailboxAddress,
-    door: Door,
-    now: datetime,
-    key: DataKey | None,
-    marker: bytes | None,
-    value: bytes,
-    opening: Opening,
-) -> Report:
-    due = now + timedelta(seconds=settings.SAFECONDUCT.beat_seconds) + GRACE
-    ring = key_ring()
-    acceptance = Acceptance(origin=ring.log.name, commitment=value, by=due)
-    body = native.canonical(report)
-    row = Report(
-        door=door,
-        mode=report.reporter.mode,
-        received_at=coarse(now),
-        last_activity_at=coarse(now),
-        size_bucket=bucket(len(body)),
-        commitment=value,
-        acceptance_note=sign_acceptance(acceptance, ring.acceptance),
-        lookup=mailbox.lookup,
-        auth=mailbox.auth,
-        reply_recipient=mailbox.recipient,
-        idempotency=marker,
-    )
-    vault.keep_key(key or DataKey.generate(secrets.token_bytes), subject=row.pk, now=now)
-    row.body = vault.seal(body, subject=row.pk, place=body_place(row.pk))
-    row.opening = vault.seal(opening.to_json(), subject=row.pk, place=opening_place(row.pk))
-    row.save(force_insert=True)
-    return row
+def _earlier(marker: bytes | None) -> Report | None:
+    return Report.objects.filter(idempotency=marker).first() if marker else None
 
 
-def _attach(row: Report, file: StoredFile, *, now: datetime) -> Attachment:
-    if file.is_bundle and row.has_bundle:
-        raise ConflictError("the report has a reproduction bundle already", hint="send it as another attachment")
-    attachment = Attachment(
-        report=row, blob=file.blob, sealed_bytes=file.sealed_bytes, is_bundle=file.is_bundle, added_at=coarse(now)
-    )
-    manifest = canonical_json(
-        {"name": file.name, "media_type": file.media_type, "size": file.size, "sha256": file.sha256}
-    )
-    attachment.manifest = vault.seal(manifest, subject=row.pk, place=manifest_place(attachment.pk))
-    attachment.save(force_insert=True)
-    if file.is_bundle:
-        row.has_bundle = True
-        row.save(update_fields=["has_bundle"])
-    return attachment
+def _again(earlier: Report, report: ToldReport, *, mailbox: MailboxAddress, files: Sequence[StoredFile]) -> Received:
+    opening = queries.opening_of(earlier)
+    told = native.plain(report) | {
+        f"{ATTACHMENT_PREFIX}{number}": file.sha256 for number, file in enumerate(files, start=1)
+    }
+    if bytes(earlier.lookup) != mailbox.lookup or opening.shown() != told:
+        raise ConflictError(
+            "this request name was used for another report", hint="use a fresh one for another or a changed report"
+        )
+    return Received(row=earlier, acceptance_note=earlier.acceptance_note, opening=opening, is_new=False)
 
 
 def _write(row: Report, text: str, *, direction: Direction, kind: MessageKind, now: datetime) -> MailboxMessage:
@@ -326,11 +317,6 @@ def _write(row: Report, text: str, *, direction: Direction, kind: MessageKind, n
         raise TooLargeError(f"a message may have {MESSAGE_LIMIT} characters", hint="attach a file", limit=MESSAGE_LIMIT)
     position = row.messages.count() + 1
     message = MailboxMessage(report=row, direction=direction, kind=kind, position=position, sent_at=now)
-    message.body = vault.seal_text(text.strip(), subject=row.pk, place=message_place(message.pk))
+    message.body = vault.seal(pad(text.strip().encode()), subject=row.pk, place=message_place(message.pk))
     message.save(force_insert=True)
     return message
-
-
-def _touch(row: Report, *, now: datetime) -> None:
-    row.last_activity_at = coarse(now)
-    row.save(update_fields=["last_activity_at"])

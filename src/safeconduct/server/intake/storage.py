@@ -2,8 +2,8 @@
 """Sealed files in the home folder: a file is written as ciphertext only, and is there whole or not at all.
 
 A file grows under a name that ends in `.part`; it is flushed to the disk and renamed when it is whole. Names are random
-and say nothing. What a crash leaves behind is either a `.part` or a whole file that no row names; `sweep` removes both
-after a day.
+and say nothing, and the time of a whole file is set to the full hour. What a crash leaves behind is either a `.part` or
+a whole file that no row names; `abandoned` finds both after a day.
 """
 
 import errno
@@ -24,6 +24,7 @@ FOLDER = "sealed"
 PART = ".part"
 TABLE = "intake_attachment"
 NAME_BYTES = 20
+HOUR = 3600
 ABANDONED = timedelta(days=1)
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -96,6 +97,7 @@ class SealedFile:
             os.fsync(self._stream.fileno())
             sealed_bytes = os.fstat(self._stream.fileno()).st_size
             self._stream.close()
+            _round_time(self._part)
             self._part.rename(self._whole)
             _flush_folder(self._whole.parent)
         except OSError as error:
@@ -148,6 +150,11 @@ def abandoned(*, named: frozenset[str], now: datetime) -> list[Path]:
         for path in sorted((home / FOLDER).glob("*/*"))
         if (path.suffix == PART or path.name not in named) and path.stat().st_mtime < oldest
     ]
+
+
+def _round_time(path: Path) -> None:
+    hour = int(path.stat().st_mtime) // HOUR * HOUR
+    os.utime(path, (hour, hour))
 
 
 def _flush_folder(folder: Path) -> None:

@@ -15,6 +15,14 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='MailboxVisit',
+            fields=[
+                ('key', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
+                ('lookup', models.BinaryField(max_length=32)),
+                ('ends_at', models.DateTimeField(db_index=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name='Report',
             fields=[
                 ('id', models.CharField(default=safeconduct.server.intake.models.new_report_id, editable=False, max_length=40, primary_key=True, serialize=False)),
@@ -25,10 +33,9 @@ class Migration(migrations.Migration):
                 ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
                 ('last_activity_at', models.DateTimeField()),
                 ('body', models.BinaryField()),
-                ('size_bucket', models.PositiveIntegerField()),
                 ('commitment', models.BinaryField(max_length=32)),
                 ('acceptance_note', models.TextField()),
-                ('opening', models.BinaryField(blank=True, null=True)),
+                ('opening', models.BinaryField()),
                 ('lookup', models.BinaryField(max_length=32, unique=True)),
                 ('auth', models.BinaryField(max_length=32)),
                 ('reply_recipient', models.CharField(blank=True, max_length=80)),
@@ -72,13 +79,5 @@ class Migration(migrations.Migration):
                 'ordering': ('added_at', 'id'),
                 'constraints': [models.UniqueConstraint(condition=models.Q(('is_bundle', True)), fields=('report',), name='one_reproduction_bundle_per_report')],
             },
-        ),
-        migrations.CreateModel(
-            name='MailboxVisit',
-            fields=[
-                ('key', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ('lookup', models.BinaryField(max_length=32)),
-                ('ends_at', models.DateTimeField(db_index=True)),
-            ],
         ),
     ]

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Visits: a mailbox that is open in a browser, by a cookie of its own that no account shares.
+
+The row holds the digest of the cookie and of the mailbox's lookup key, no more. A visit ends on `leave`, or at the end
+of the hour after the one in which it began: an exact end would tell the minute in which the mailbox was opened.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from safeconduct.errors import NotFoundError
+from safeconduct.server.audit.writes import atomic_write
+from safeconduct.server.intake import queries
+from safeconduct.server.intake.drafts import coarse
+from safeconduct.server.intake.models import MailboxVisit, Report
+
+SECRET_BYTES = 32
+LASTS = timedelta(hours=2)
+
+
+@atomic_write
+def begin(*, row: Report, now: datetime) -> str:
+    """Open a mailbox in a browser and return the secret for the cookie."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    MailboxVisit.objects.create(key=_digest(secret), lookup=bytes(row.lookup), ends_at=coarse(now) + LASTS)
+    return secret
+
+
+def visited(secret: str, *, now: datetime) -> Report:
+    """Return the report of the mailbox that is open.
+
+    Raises:
+        NotFoundError: no mailbox is open here, or not any more.
+    """
+    visit = MailboxVisit.objects.filter(pk=_digest(secret), ends_at__gt=now).first()
+    if visit is None:
+        raise NotFoundError("no mailbox is open here")
+    return queries.mailbox(bytes(visit.lookup))
+
+
+@atomic_write
+def leave(*, secret: str) -> None:
+    """End a visit; one that has ended is no error."""
+    MailboxVisit.objects.filter(pk=_digest(secret)).delete()
+
+
+@atomic_write
+def forget_ended(*, now: datetime) -> int:
+    """Remove the visits that have ended and return how many there were."""
+    return MailboxVisit.objects.filter(ends_at__lte=now).delete()[0]
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
