@@ -43,7 +43,11 @@ _DEFAULTS = Caps()
 
 
 class Target(models.Model):
-    """One granted target. A window without bounds is open; zero calls per minute means no stated rate."""
+    """One granted target. A window without bounds is open; zero calls per minute means no stated rate.
+
+    `changed_at` is when the grant was given, suspended, resumed or revoked last. `calls_reserved` are set aside for runs
+    that are going on: two runs at once cannot spend the same calls.
+    """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_target_id, editable=False)
     label = models.CharField(max_length=NAME_LENGTH)
@@ -68,7 +72,9 @@ class Target(models.Model):
     reason = models.TextField(blank=True)
     granted_by = models.ForeignKey(Party, null=True, on_delete=models.SET_NULL, related_name="+")
     granted_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
     calls_used = models.PositiveIntegerField(default=0)
+    calls_reserved = models.PositiveIntegerField(default=0)
     tokens_used = models.PositiveBigIntegerField(default=0)
 
     class Meta:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of a report before it was a case: the runs of the evidence gate, the assessment, the appeals."""
+"""What became of a report before it was a case: the runs of the evidence gate, the assessment, the appeals.
+
+What repeats words of a report (the grounds of the rules, the reasons of a person, the names in a bundle) is stored
+sealed under the report's key; only codes and counts stand in clear.
+"""
 
 import secrets
 
@@ -10,6 +14,7 @@ from safeconduct.domain.severity import Tier
 from safeconduct.server.authorizations.models import Target
 from safeconduct.server.intake.models import Report
 from safeconduct.server.parties.models import Party
+from safeconduct.server.registry.models import Entry
 
 ID_LENGTH = 40
 TIERS = [(item.value, item.value) for item in Tier]
@@ -33,15 +38,20 @@ class GateState(models.TextChoices):
 
 
 class GateRun(models.Model):
-    """One run of a report's bundle against a granted target. `summary` holds counts and digests, never a payload."""
+    """One run of a report's bundle against a granted target, or that none could be made.
+
+    `detail` is sealed: the reason in words, counts by family, digests; never what was asked or answered. `reserved` are
+    the calls that were set aside at the target. Of a run that was not made, `ended_at` tells when a target was last
+    looked for.
+    """
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="gate_runs")
     target = models.ForeignKey(Target, null=True, blank=True, on_delete=models.SET_NULL, related_name="gate_runs")
     state = models.CharField(max_length=16, choices=GateState.choices, default=GateState.NOT_RUN)
-    reason = models.CharField(max_length=400, blank=True)
     calls = models.PositiveIntegerField(default=0)
     hits = models.PositiveIntegerField(default=0)
-    summary = models.JSONField(default=dict)
+    reserved = models.PositiveIntegerField(default=0)
+    detail = models.BinaryField(default=b"")
     attempts = models.PositiveSmallIntegerField(default=0)
     made_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
@@ -49,7 +59,12 @@ class GateRun(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ("-made_at", "-id")
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("report",), condition=models.Q(state="running"), name="one_run_of_a_report_at_a_time"
+            ),
+        )
 
     def __str__(self) -> str:
         """Return the report and the state."""
@@ -69,16 +84,17 @@ class AssessmentState(models.TextChoices):
 class Assessment(models.Model):
     """What the rules answered and what a person made of it.
 
-    `facts` are the coded inputs (no free text of the report), `answers` the decisions of the rules as data,
-    `overrides` the person's changes, each with who, when and why. `rulebook` names the versions of the tables used.
+    `facts` are the values a person set (codes, no text), `answers` the decisions of the rules as data and `overrides` the
+    person's changes, each with who, when and why; these two are sealed. `rulebook` names the versions of the tables
+    used. A duplicate names the earlier report, or the public entry of the register.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_assessment_id, editable=False)
     report = models.OneToOneField(Report, on_delete=models.PROTECT, related_name="assessment")
     state = models.CharField(max_length=10, choices=AssessmentState.choices, default=AssessmentState.OPEN)
     facts = models.JSONField(default=dict)
-    answers = models.JSONField(default=dict)
-    overrides = models.JSONField(default=list)
+    answers = models.BinaryField(default=b"")
+    overrides = models.BinaryField(default=b"")
     tier = models.CharField(max_length=10, choices=TIERS, blank=True)
     tier_low = models.CharField(max_length=10, choices=TIERS, blank=True)
     cvss_vector = models.CharField(max_length=300, blank=True)
@@ -86,16 +102,26 @@ class Assessment(models.Model):
     exploitation = models.CharField(max_length=10, blank=True)
     tracks = models.JSONField(default=list)
     gate = models.CharField(max_length=16, choices=GateState.choices, default=GateState.NOT_RUN)
-    priority = models.CharField(max_length=120, blank=True, db_index=True)
+    priority = models.CharField(max_length=120, blank=True)
     rulebook = models.CharField(max_length=120, blank=True)
     made_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(Party, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     duplicate_of = models.ForeignKey(Report, null=True, blank=True, on_delete=models.PROTECT, related_name="duplicates")
+    duplicate_entry = models.ForeignKey(
+        Entry, null=True, blank=True, on_delete=models.PROTECT, related_name="duplicates"
+    )
 
     class Meta:
-        ordering = ("priority", "made_at")
+        ordering = ("priority", "made_at", "id")
+        indexes = (models.Index(fields=("state", "priority", "made_at"), name="the_queue_in_its_order"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(duplicate_of__isnull=True) | models.Q(duplicate_entry__isnull=True),
+                name="a_duplicate_has_one_original",
+            ),
+        )
 
     def __str__(self) -> str:
         """Return the identifier."""
