@@ -7,8 +7,11 @@ elsewhere does not open.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
+from types import MappingProxyType
 
 from safeconduct.crypto.sealing import (
     DataKey,
@@ -28,6 +31,10 @@ from safeconduct.server.audit.models import SubjectKey
 from safeconduct.server.audit.ring import key_ring
 
 TABLE = "audit_subjectkey"
+FETCHED_AT_ONCE = 500
+
+_none: Mapping[str, DataKey] = MappingProxyType({})
+_at_hand: ContextVar[Mapping[str, DataKey]] = ContextVar("keys at hand", default=_none)
 
 
 def make_key(*, subject: str, now: datetime) -> DataKey:
@@ -50,11 +57,25 @@ def key_of(subject: str) -> DataKey:
     Raises:
         SealError: the subject was shredded, or the epoch key is gone.
     """
+    if (key := _at_hand.get().get(subject)) is not None:
+        return key
     row = SubjectKey.objects.filter(pk=subject).first()
     if row is None:
         raise SealError("the key of this record was destroyed", hint="its contents cannot be opened again")
-    wrapped = bytes(row.wrapped)
-    return unwrap_key(wrapped, key_ring().epoch(epoch_of(wrapped)), place=_place_of_key(subject))
+    return _unwrapped(row)
+
+
+@contextmanager
+def keys_at_hand(subjects: Iterable[str]) -> Iterator[frozenset[str]]:
+    """Fetch the keys of many subjects at once for what is opened inside the `with`; yield those that have one."""
+    wanted = list(subjects)
+    parts = (wanted[start : start + FETCHED_AT_ONCE] for start in range(0, len(wanted), FETCHED_AT_ONCE))
+    keys = {row.subject: _unwrapped(row) for part in parts for row in SubjectKey.objects.filter(pk__in=part)}
+    token = _at_hand.set(keys)
+    try:
+        yield frozenset(keys)
+    finally:
+        _at_hand.reset(token)
 
 
 def shred(subject: str) -> None:
@@ -122,6 +143,11 @@ def reader(source: Source, *, subject: str, place: Place) -> Iterator[bytes]:
         SealError: the key is gone or another, or the bytes were changed or cut.
     """
     return unseal(key_of(subject), source, place=place)
+
+
+def _unwrapped(row: SubjectKey) -> DataKey:
+    wrapped = bytes(row.wrapped)
+    return unwrap_key(wrapped, key_ring().epoch(epoch_of(wrapped)), place=_place_of_key(row.subject))
 
 
 def _place_of_key(subject: str) -> Place:
