@@ -16,7 +16,7 @@ from statistics import NormalDist
 
 from safeconduct.errors import MalformedError
 
-_BISECTIONS = 100
+_BISECTIONS = 60
 _TINY = 1e-300
 _PRECISION = 1e-15
 _MOST_TERMS = 100_000
@@ -138,7 +138,9 @@ def _fraction(x: float, a: float, b: float) -> float:
     """Evaluate the continued fraction by the method of Lentz."""
     c, d = 1.0, 1 / _away_from_zero(1 - (a + b) * x / (a + 1))
     value = d
-    for m in range(1, _MOST_TERMS):
+    m = 0
+    while True:
+        m += 1
         before = value
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
@@ -146,9 +148,8 @@ def _fraction(x: float, a: float, b: float) -> float:
             d = 1 / _away_from_zero(1 + term * d)
             c = _away_from_zero(1 + term / c)
             value *= c * d
-        if abs(value - before) <= _PRECISION * abs(value):
-            break
-    return value
+        if abs(value - before) <= _PRECISION * abs(value) or m == _MOST_TERMS:
+            return value
 
 
 def _away_from_zero(value: float) -> float:
