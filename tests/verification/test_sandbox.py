@@ -121,7 +121,7 @@ def test_the_superuser_s_boxes_run_under_an_unprivileged_user() -> None:
         pytest.skip("only the superuser drops to another user")
 
     async def uids() -> str:
-        box = await Sandbox.find().open("import sys; print(sys.stdin.readline())", limits=LIMITS)
+        box = await Sandbox.find().open("while True: print(input(), flush=True)", limits=LIMITS)
         try:
             await box.ask(b"x")
             return await asyncio.to_thread(Path(f"/proc/{box.pid}/status").read_text)
@@ -207,6 +207,15 @@ def test_a_missing_folder_is_named() -> None:
     assert caught.value.facts == {"folder": "packages"}
 
 
+def test_a_folder_that_the_box_cannot_read_is_named(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a user's boxes read what the user reads")
+    tmp_path.chmod(0o700)
+
+    with pytest.raises(SandboxError, match="cannot read"):
+        run("", packages=(tmp_path,))
+
+
 def test_code_gets_its_input_and_gives_its_output_and_status() -> None:
     result = run("import sys; print(sys.stdin.read().upper()); sys.exit(3)", stdin=b"hello")
 
@@ -224,6 +233,21 @@ def test_folders_are_shown_even_where_only_the_superuser_can_walk(tmp_path: Path
     )
 
     assert result.output == b"hello\n", result.complaint
+
+
+def test_an_interpreter_outside_of_usr_is_shown_to_the_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    (home / "bin").mkdir(parents=True)
+    (home / "lib").mkdir()
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    shutil.copy(Path(sys._base_executable).resolve(), home / "bin" / version)
+    (home / "lib" / version).symlink_to(Path(os.__file__).parent)
+    monkeypatch.setattr(sys, "_base_executable", str(home / "bin" / version))
+    monkeypatch.setattr(sys, "base_prefix", str(home))
+
+    result = run("import sys, json; print(sys.executable, sys.prefix)")
+
+    assert result.output == f"/python/bin/{version} /python\n".encode(), result.complaint
 
 
 def test_a_box_that_does_not_end_is_ended_with_all_its_children() -> None:

@@ -30,6 +30,7 @@ MAX_LINE: Final = 1 << 20
 MAX_OUTPUT: Final = 1 << 20
 TEMPORARY_BYTES: Final = 64 << 20
 _NOBODY: Final = "65534"
+_ALL_MAY_READ: Final = 0o005
 _INSTALL: Final = "install it with: apt-get install bubblewrap"
 # The number of processes is limited inside, because there the kernel counts the processes of the box alone.
 _PREAMBLE: Final = "import resource as _r; _r.setrlimit(_r.RLIMIT_NPROC, ({0}, {0})); del _r\n"
@@ -89,11 +90,10 @@ class Sandbox:
         """Start the code and return its box; close it in the end.
 
         Raises:
-            SandboxError: a folder to be shown is missing, or the launcher cannot be started.
+            SandboxError: a folder to be shown is missing or unreadable, or the launcher cannot be started.
         """
         for folder in packages:
-            if not folder.is_dir():
-                raise SandboxError("a folder of packages is missing", hint="look at the path", folder=folder.name)
+            _require_readable(folder)
         with _seccomp_descriptor() as descriptor:
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -219,6 +219,14 @@ async def _discard(stream: asyncio.StreamReader) -> None:
     """Read to the end and keep nothing."""
     while await stream.read(1 << 16):
         pass
+
+
+def _require_readable(folder: Path) -> None:
+    """Refuse a folder that the box could not read; the superuser's boxes run under a user that owns nothing."""
+    if not folder.is_dir():
+        raise SandboxError("a folder of packages is missing", hint="look at the path", folder=folder.name)
+    if os.geteuid() == 0 and folder.stat().st_mode & _ALL_MAY_READ != _ALL_MAY_READ:
+        raise SandboxError("the box cannot read a folder of packages", hint="chmod o+rx", folder=folder.name)
 
 
 def _profile(*, packages: int, python: bool) -> list[str]:
