@@ -124,6 +124,9 @@ class Handler(BaseHTTPRequestHandler):
         call = {"function": {"name": "send_money", "arguments": "{}"}}
         self.send_message({"content": None, "tool_calls": [call]})
 
+    def answer_nothing(self) -> None:
+        self.send_message({"content": ""})
+
     def answer_refusal(self) -> None:
         self.send_message({"content": None, "refusal": "I will not."})
 

@@ -31,7 +31,7 @@ class LocalEngine:
                     job = next_job([waiting for waiting, _ in flying])
                     if job is None:
                         break
-                    flying.append((job, asyncio.create_task(_as_coroutine(work(job)))))
+                    flying.append((job, asyncio.create_task(_start(work, job))))
                 if not flying:
                     return
                 job, task = flying[0]
@@ -43,9 +43,9 @@ class LocalEngine:
             await _end([task for _, task in flying])
 
 
-async def _as_coroutine(awaitable: Awaitable[Result]) -> Result:
-    """Return the result; a task wants a coroutine."""
-    return await awaitable
+async def _start(work: Callable[[Job], Awaitable[Result]], job: Job) -> Result:
+    """Do the job; nothing of it has begun if the task is canceled before its first step."""
+    return await work(job)
 
 
 async def _end(tasks: Sequence["asyncio.Task[Any]"]) -> None:
