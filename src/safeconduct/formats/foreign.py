@@ -6,7 +6,8 @@ went nowhere, which makes the loss report of a reading. Text loses only what no 
 the limit of a text.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -17,7 +18,7 @@ from safeconduct.errors import MalformedError
 from safeconduct.formats.base import Fate, LossEntry, leaves
 from safeconduct.formats.codec import ITEMS_LIMIT, TEXT_LIMIT, pointer
 
-NO_HOME: Final = "the record has no field for it"
+NO_HOME: Final = "the record has no field for it, or cannot hold it as it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,34 @@ class Node:
             for number, item in enumerate(self.value[:ITEMS_LIMIT]):
                 yield Node(item, pointer(self.at, number), self.taken)
 
-    def text(self) -> str:
-        """Return the text, or an empty one."""
-        if not isinstance(self.value, str):
-            return ""
+    def first(self) -> "Node":
+        """Return the first place of a list, which may hold nothing."""
+        return next(self.each(), Node(None, pointer(self.at, 0), self.taken))
+
+    def text(self, *, limit: int = TEXT_LIMIT) -> str:
+        """Return the text as far as a record can hold it, or an empty one; an altered one does not count as read."""
+        text = self.peek().replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
+        if text == self.value:
+            self.taken.add(self.at)
+        return text
+
+    def choice(self, known: Collection[str], default: str) -> str:
+        """Return the text if it is one of the known ones, else the default; only a known one counts as read."""
+        if self.peek() not in known:
+            return default
         self.taken.add(self.at)
-        return self.value.replace("\0", "\N{REPLACEMENT CHARACTER}")[:TEXT_LIMIT]
+        return self.peek()
+
+    def identifier(self) -> str:
+        """Return the text as a public id: one underscore for each run of characters that an id may not hold."""
+        made = re.sub(r"[^A-Za-z0-9._:+-]+", "_", self.peek().strip())
+        if made == self.value:
+            self.taken.add(self.at)
+        return made
+
+    def peek(self) -> str:
+        """Return the text, or an empty one, without counting it as read."""
+        return self.value if isinstance(self.value, str) else ""
 
     def texts(self) -> tuple[str, ...]:
         """Return the texts of a list that say something, each once."""

@@ -16,7 +16,8 @@ from safeconduct.domain.report import TITLE_LIMIT
 from safeconduct.errors import MalformedError
 from safeconduct.formats.base import Level, Remark
 
-PUBLISHER_CATEGORIES: Final = ("coordinator", "discoverer", "other", "translator", "user", "vendor")
+PUBLISHER_CATEGORIES: Final = ("coordinator", "discoverer", "other", "user", "vendor")
+"""Those of CSAF 2.0, 3.2.1.8.1, but for translators: a record is no translation."""
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:+-]{0,98}[A-Za-z0-9])?", re.ASCII)
 # The characters of RFC 3986; international names and paths must come in their ASCII form.

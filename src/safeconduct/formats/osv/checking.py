@@ -8,9 +8,9 @@ import jsonschema_rs
 
 from safeconduct.domain.safe_json import read_object
 from safeconduct.formats.base import Level, Remark
-from safeconduct.formats.codec import pointer
 from safeconduct.formats.foreign import Node
 from safeconduct.formats.osv.vocabulary import document_schema
+from safeconduct.formats.validation import schema_remarks
 
 
 def check(data: bytes) -> tuple[Remark, ...]:
@@ -21,23 +21,12 @@ def check(data: bytes) -> tuple[Remark, ...]:
         TooLargeError: it passes a limit.
     """
     raw = read_object(data)
-    errors = tuple(
-        Remark(level=Level.ERROR, rule="osv.schema", at=_place(error), message=error.message)
-        for error in _validator().iter_errors(raw)
-    )
-    return errors or tuple(_doubts(Node(raw)))
+    return schema_remarks(_validator(), raw, rule="osv.schema") or tuple(_doubts(Node(raw)))
 
 
 @cache
 def _validator() -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(document_schema(), validate_formats=True)
-
-
-def _place(error: jsonschema_rs.ValidationError) -> str:
-    place = ""
-    for step in error.instance_path:
-        place = pointer(place, step)
-    return place
 
 
 def _doubts(root: Node) -> Iterator[Remark]:

@@ -7,7 +7,6 @@ filled with what claims nothing: the flaw's class is `other`, the publisher is n
 revision is the import.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -67,7 +66,7 @@ def _assumed(root: Node, advisory: Advisory) -> Iterator[Remark]:
 
 def _native(root: Node) -> dict[str, Json]:
     """Return the fields of the record that OSV has as they are."""
-    public_id = root["id"].text().removeprefix(UNREGISTERED)
+    public_id = root["id"].identifier().removeprefix(UNREGISTERED)
     modified = root["modified"].instant()
     if not public_id or modified is None:
         raise IncompleteError(
@@ -79,7 +78,7 @@ def _native(root: Node) -> dict[str, Json]:
     summary, details = root["summary"].text(), root["details"].text()
     title = _first(summary, details.strip().partition("\n")[0], public_id)
     plain: dict[str, Json] = {
-        "id": re.sub(r"[^A-Za-z0-9._:+-]+", "_", public_id),
+        "id": public_id,
         "title": title,
         "description": _first(details, title),
         "modified_at": encode(modified),
@@ -102,7 +101,8 @@ def _extension(extension: Node) -> dict[str, Json]:
 def _guessed(root: Node, plain: dict[str, Json]) -> dict[str, Json]:
     """Return the rest of a record for a foreign document."""
     title = str(plain["title"])
-    modified, published = plain["modified_at"], plain["published_at"]
+    modified = plain["modified_at"]
+    told = [moment for name in ("published", "modified") if (moment := root[name].instant()) is not None]
     made: dict[str, Json] = {
         "title": title[:TITLE_LIMIT],
         "summary": title,
@@ -113,10 +113,10 @@ def _guessed(root: Node, plain: dict[str, Json]) -> dict[str, Json]:
             "namespace": NOWHERE,
             "category": "other",
         },
-        # Sorted: some databases modify a record before they publish it.
-        "published_at": min(str(published), str(modified)),
+        # The earlier one: some databases modify a record before they publish it.
+        "published_at": encode(min(told)),
         "revisions": [{"version": 1, "at": modified, "summary": "Imported from OSV"}],
-        "references": [_reference(item) for item in root["references"].each() if is_web_address(_url(item))],
+        "references": [_reference(item) for item in root["references"].each() if is_web_address(item["url"].peek())],
         "credits": [_credit(item) for item in root["credits"].each()],
     }
     if severity := _severity(root["severity"]):
@@ -126,7 +126,7 @@ def _guessed(root: Node, plain: dict[str, Json]) -> dict[str, Json]:
 
 def _system(item: Node) -> dict[str, Json]:
     package = item["package"]
-    versions = item["versions"].texts() if isinstance(item["versions"].value, list) else ()
+    versions = item["versions"].texts()
     fixed = [
         text for span in item["ranges"].each() for event in span["events"].each() if (text := event["fixed"].text())
     ]
@@ -143,11 +143,6 @@ def _system(item: Node) -> dict[str, Json]:
     return system
 
 
-def _url(item: Node) -> str:
-    url = item["url"].value
-    return url if isinstance(url, str) else ""
-
-
 def _reference(item: Node) -> dict[str, Json]:
     kinds = set(ReferenceKind)
     kind = item["type"].text().lower()
@@ -161,8 +156,8 @@ def _credit(item: Node) -> dict[str, Json]:
 
 def _severity(node: Node) -> dict[str, Json]:
     """Return the severity of the newest vector that can be rated; its rating in words is also that of our tiers."""
-    for item in sorted(node.each(), key=lambda item: str(item["score"].value), reverse=True):
-        vector = str(item["score"].value)
+    for item in sorted(node.each(), key=lambda item: item["score"].peek(), reverse=True):
+        vector = item["score"].peek()
         if rating := rating_of(vector):
             item.ignore()
             tier = rating.tier.value
