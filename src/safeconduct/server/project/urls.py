@@ -14,7 +14,9 @@ urlpatterns = [
     path("", include("safeconduct.server.outbox.urls")),
     path("", include("safeconduct.server.rulebook.urls")),
     path("account/", include("safeconduct.server.parties.account_urls")),
+    path("targets/", include("safeconduct.server.authorizations.urls")),
     path("register/", include("safeconduct.server.registry.urls")),
+    path("campaigns/", include("safeconduct.server.campaigns.urls")),
     path("measures/", include("safeconduct.server.metrics.urls")),
     path("api/", include("safeconduct.server.api.urls")),
 ]

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from safeconduct.errors import SafeconductError
 from safeconduct.server.audit import tasks as audit_tasks
+from safeconduct.server.campaigns import tasks as campaigns_tasks
 from safeconduct.server.outbox import services as outbox
 from safeconduct.server.outbox import tasks as outbox_tasks
 
@@ -42,6 +43,7 @@ def tasks() -> tuple[Task, ...]:
         Task(name="heartbeat", run=_heartbeat, every=HEARTBEAT),
         Task(name="audit.beat", run=audit_tasks.beat, every=timedelta(seconds=settings.SAFECONDUCT.beat_seconds)),
         Task(name="outbox.deliver", run=outbox_tasks.deliver, every=often),
+        Task(name="campaigns.run", run=campaigns_tasks.run, every=often),
     )
 
 

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a decided campaign found, recomputed from its certificate and trials for the page."""
+
+from dataclasses import dataclass
+
+from safeconduct.domain.evidence import Criterion
+from safeconduct.server.audit.ring import key_ring
+from safeconduct.server.campaigns.models import Campaign
+from safeconduct.verification.certificate import verify_certificate
+from safeconduct.verification.findings import VerdictReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The verdict with its grounds and terms, as recomputed now."""
+
+    report: VerdictReport
+    criterion: Criterion
+    commitment: str
+    salt: str
+    seed: str
+
+
+def finding_of(campaign: Campaign) -> Finding:
+    """Recompute the certificate of a decided campaign.
+
+    Raises:
+        VerificationError: what is stored does not hold.
+    """
+    check = verify_certificate(
+        campaign.certificate.encode(), campaign.trials.encode(), [key_ring().attestation.verifier]
+    )
+    facts = check.facts
+    return Finding(
+        report=check.report,
+        criterion=facts.criterion,
+        commitment=facts.commitment,
+        salt=facts.reveal.salt.hex(),
+        seed=facts.reveal.seed.hex(),
+    )

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of campaigns: the fixes of a case, one campaign with its progress, and the files that prove its verdict."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from safeconduct.domain.parties import Role
+from safeconduct.errors import NotFoundError
+from safeconduct.server.authorizations import queries as authorizations
+from safeconduct.server.campaigns import queries, services
+from safeconduct.server.campaigns.findings import finding_of
+from safeconduct.server.campaigns.forms import ClaimForm, StartForm
+from safeconduct.server.campaigns.models import Campaign, CampaignState
+from safeconduct.server.cases import queries as cases
+from safeconduct.server.parties.access import PartyRequest, acts_for
+
+RUNNING = (CampaignState.QUEUED, CampaignState.RUNNING)
+
+
+@require_safe
+@acts_for()
+def of_case(request: PartyRequest, case_id: str) -> HttpResponse:
+    """Show the claimed fixes of a case with their campaigns, and what may be done."""
+    return _fixes(request, case_id)
+
+
+@require_POST
+@acts_for()
+def claim(request: PartyRequest, case_id: str) -> HttpResponse:
+    """Say that a fix is there."""
+    case = cases.case_for(request.viewer, case_id)
+    seat = cases.require_seat(request.viewer, case)
+    form = ClaimForm(request.POST)
+    if not form.is_valid():
+        return _fixes(request, case_id, claim_form=form, status=422)
+    services.claim_fix(case=case, seat=seat, note=form.cleaned_data["note"], by=request.viewer, now=request.now)
+    messages.success(request, _("Your fix is noted. A coordinator will have it tested."))
+    return redirect("campaigns:of_case", case_id)
+
+
+@require_POST
+@acts_for(Role.COORDINATOR)
+def start(request: PartyRequest, claim_id: int) -> HttpResponse:
+    """Freeze the terms and put the campaign into the queue."""
+    claimed = queries.claim_for(request.viewer, claim_id)
+    form = StartForm(
+        request.POST,
+        targets=authorizations.usable(request.now),
+        terms=services.bundle_of(claimed.case).criterion,
+    )
+    if not form.is_valid():
+        return _fixes(request, claimed.case_id, start_form=form, status=422)
+    campaign = services.start(
+        claim=claimed,
+        unpatched=form.cleaned_data["unpatched"],
+        patched=form.cleaned_data["patched"],
+        criterion=form.criterion(),
+        by=request.viewer,
+        now=request.now,
+    )
+    return redirect("campaigns:campaign", campaign.pk)
+
+
+@require_safe
+@acts_for()
+def campaign(request: PartyRequest, campaign_id: str) -> HttpResponse:
+    """Show one campaign; while it runs, the page asks the browser to look again."""
+    found = queries.campaign_for(request.viewer, campaign_id)
+    context = {
+        "campaign": found,
+        "case": found.claim.case,
+        "is_running": found.state in RUNNING,
+        "finding": finding_of(found) if found.state == CampaignState.DECIDED else None,
+        "may_cancel": request.viewer.has(Role.COORDINATOR) and found.state in RUNNING,
+    }
+    return render(request, "campaigns/campaign.html", context)
+
+
+@require_POST
+@acts_for(Role.COORDINATOR)
+def cancel(request: PartyRequest, campaign_id: str) -> HttpResponse:
+    """Ask a campaign to stop."""
+    found = queries.campaign_for(request.viewer, campaign_id)
+    services.cancel(campaign=found, by=request.viewer, now=request.now)
+    return redirect("campaigns:campaign", campaign_id)
+
+
+@require_safe
+@acts_for()
+def certificate(request: PartyRequest, campaign_id: str) -> HttpResponse:
+    """Hand over the signed certificate."""
+    found = _decided(request, campaign_id)
+    return _file(found.certificate, name="certificate.json", media_type="application/json")
+
+
+@require_safe
+@acts_for()
+def trials(request: PartyRequest, campaign_id: str) -> HttpResponse:
+    """Hand over the trials, from which anyone recomputes the certificate."""
+    found = _decided(request, campaign_id)
+    return _file(found.trials, name="trials.jsonl", media_type="application/jsonl")
+
+
+def _fixes(
+    request: PartyRequest,
+    case_id: str,
+    *,
+    claim_form: ClaimForm | None = None,
+    start_form: StartForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    case = cases.case_for(request.viewer, case_id)
+    cases.require_content(request.viewer, case)
+    coordinates = request.viewer.has(Role.COORDINATOR)
+    row = case.assessment.report
+    if coordinates and start_form is None and row.has_bundle:
+        start_form = StartForm(targets=authorizations.usable(request.now), terms=services.bundle_of(case).criterion)
+    claims = [
+        {"claim": claim, "note": queries.note_of(claim), "campaigns": list(claim.campaigns.all())}
+        for claim in queries.claims_for(request.viewer, case)
+    ]
+    context = {
+        "case": case,
+        "title": cases.title_of(case),
+        "claims": claims,
+        "has_bundle": row.has_bundle,
+        "seat": cases.seat_in(request.viewer, case),
+        "claim_form": claim_form or ClaimForm(),
+        "start_form": start_form,
+        "coordinates": coordinates,
+    }
+    return render(request, "campaigns/fixes.html", context, status=status)
+
+
+def _decided(request: PartyRequest, campaign_id: str) -> Campaign:
+    found = queries.campaign_for(request.viewer, campaign_id)
+    if found.state != CampaignState.DECIDED:
+        raise NotFoundError("no such file")
+    return found
+
+
+def _file(text: str, *, name: str, media_type: str) -> HttpResponse:
+    response = HttpResponse(text, content_type=media_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
