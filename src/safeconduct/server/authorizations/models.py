@@ -45,8 +45,8 @@ _DEFAULTS = Caps()
 class Target(models.Model):
     """One granted target. A window without bounds is open; zero calls per minute means no stated rate.
 
-    `changed_at` is when the grant was given, suspended, resumed or revoked last. `calls_reserved` are set aside for runs
-    that are going on: two runs at once cannot spend the same calls.
+    `changed_at` is when the grant was given, suspended, resumed or revoked last. `calls_reserved` are set aside for
+    runs that are going on: two runs at once cannot spend the same calls.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_target_id, editable=False)

@@ -4,7 +4,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
+from django.db.models.functions import Greatest
 
 from safeconduct.domain.authorization import Caps, TargetGrant
 from safeconduct.domain.bundle import Adapter
@@ -13,6 +14,8 @@ from safeconduct.domain.systems import UNKNOWN, AffectedSystem
 from safeconduct.errors import NotFoundError
 from safeconduct.server.authorizations.models import Target, TargetRole, TargetState
 from safeconduct.server.parties.viewer import Viewer
+
+DIFFERENT = 2
 
 
 def targets_for(viewer: Viewer) -> QuerySet[Target]:
@@ -35,35 +38,46 @@ def target_for(viewer: Viewer, target_id: str) -> Target:
 
 
 def usable(now: datetime) -> QuerySet[Target]:
-    """Return the targets that may be tested at this instant and have calls left."""
+    """Return the targets that may be tested at this instant and have calls left, the newest first."""
     return Target.objects.filter(
         Q(starts_at__isnull=True) | Q(starts_at__lte=now),
         Q(ends_at__isnull=True) | Q(ends_at__gt=now),
         state=TargetState.GRANTED,
-        calls_used__lt=F("max_calls"),
+        max_calls__gt=F("calls_used") + F("calls_reserved"),
         tokens_used__lt=F("max_tokens"),
     )
 
 
-def matching(systems: Iterable[AffectedSystem], *, now: datetime) -> Target | None:
-    """Return the unpatched target that stands for one of the reported systems, the most exact match first.
+def is_usable(target_id: str, *, now: datetime) -> bool:
+    """Tell whether a run that is going on may go on: nobody suspended the target, and its window is open."""
+    granted = Target.objects.filter(
+        Q(ends_at__isnull=True) | Q(ends_at__gt=now), pk=target_id, state=TargetState.GRANTED
+    )
+    return granted.exists()
 
-    A model string or product must be the same but for case; a vendor alone is not enough to test somebody's system.
+
+def last_change(now: datetime) -> datetime | None:
+    """Return when the last of the targets that may be tested now came to be so, or nothing if there is none."""
+    unpatched = usable(now).filter(role=TargetRole.UNPATCHED)
+    began = Greatest("changed_at", "starts_at")
+    # On one database the greatest of a value and nothing is the value, on the other it is nothing.
+    times = unpatched.aggregate(changed=Max("changed_at"), began=Max(began, filter=Q(starts_at__isnull=False)))
+    return max((instant for instant in times.values() if instant is not None), default=None)
+
+
+def matching(systems: Iterable[AffectedSystem], *, now: datetime) -> tuple[Target, ...]:
+    """Return the unpatched targets that stand for one of the reported systems, the most exact match first.
+
+    A model string or a product must be the same but for case; a product only where the vendors do not differ. A vendor
+    alone is not enough to test somebody's system.
     """
-    names = [
-        name.casefold()
-        for system in systems
-        for name in (system.identity.model_string, system.product)
-        if name and name.casefold() != UNKNOWN
-    ]
-    for target in usable(now).filter(role=TargetRole.UNPATCHED):
-        if target.model.casefold() in names or (target.product and target.product.casefold() in names):
-            return target
-    return None
+    named = tuple(systems)
+    found = [(_fit(target, named), target) for target in usable(now).filter(role=TargetRole.UNPATCHED)]
+    return tuple(target for fit, target in sorted(found, key=lambda one: -one[0]) if fit)
 
 
 def grant_of(target: Target) -> TargetGrant:
-    """Return the grant as the broker takes it, with the caps less what was spent."""
+    """Return the grant as the broker takes it, with the caps less what was spent and set aside."""
     return TargetGrant(
         model=target.model,
         adapter=Adapter(target.adapter),
@@ -71,7 +85,7 @@ def grant_of(target: Target) -> TargetGrant:
         entry=target.entry,
         packages=target.packages,
         caps=Caps(
-            calls=max(0, target.max_calls - target.calls_used),
+            calls=calls_left(target),
             tokens=max(0, target.max_tokens - target.tokens_used),
             tokens_per_call=target.max_tokens_per_call,
             calls_per_minute=target.calls_per_minute,
@@ -82,3 +96,27 @@ def grant_of(target: Target) -> TargetGrant:
         secret_name=target.secret_name,
         allow_private=target.allow_private,
     )
+
+
+def calls_left(target: Target) -> int:
+    """Return how many calls may still be begun."""
+    return max(0, target.max_calls - target.calls_used - target.calls_reserved)
+
+
+def _fit(target: Target, systems: tuple[AffectedSystem, ...]) -> int:
+    """Return 0 for no match, more for a better one: the model string counts most, then the product, then the vendor."""
+    return max((_fit_of(target, system) for system in systems), default=0)
+
+
+def _fit_of(target: Target, system: AffectedSystem) -> int:
+    vendors = {name for name in (_name(target.vendor), _name(system.vendor)) if name}
+    names = {_name(system.identity.model_string), _name(system.product)} - {""}
+    is_model = _name(target.model) in names
+    is_product = _name(target.product) in names and len(vendors) < DIFFERENT
+    is_vendor = bool(_name(target.vendor)) and _name(target.vendor) == _name(system.vendor)
+    return 4 * is_model + 2 * is_product + (is_vendor and (is_model or is_product))
+
+
+def _name(text: str) -> str:
+    folded = " ".join(text.split()).casefold()
+    return "" if folded == UNKNOWN else folded

@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The acts on targets: grant, suspend, resume, revoke, and write down what was spent."""
+"""The acts on targets: grant, suspend, resume, revoke; set calls aside for a run, and write down what it spent."""
 
-import re
+from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db.models import F
 
 from safeconduct.domain.authorization import TargetGrant
-from safeconduct.domain.bundle import Adapter
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.parties import Role
-from safeconduct.errors import ConflictError, IncompleteError, MalformedError
+from safeconduct.errors import ConflictError, IncompleteError, MalformedError, NotPermittedError
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit.writes import atomic_write
-from safeconduct.server.authorizations.models import Target, TargetRole, TargetState
+from safeconduct.server.authorizations import queries
+from safeconduct.server.authorizations.models import NAME_LENGTH, Target, TargetRole, TargetState
+from safeconduct.server.authorizations.secret_files import require_secret
+from safeconduct.server.authorizations.terms import require_terms
 from safeconduct.server.parties.viewer import Viewer
 
-SECRET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+REASON_LENGTH = 2_000
 
 
 @atomic_write
@@ -36,20 +38,24 @@ def grant(
     Raises:
         NotPermittedError: only a coordinator or an administrator grants.
         IncompleteError: the label, the model, or the address or entry is missing.
-        MalformedError: the address is no web address, the window is turned round, or the secret's name is none.
+        MalformedError: a value cannot be meant: the address, the window, a cap, the secret's name, a folder.
+        UnknownValueError: no secret is stored under the name.
     """
     by.require(Role.COORDINATOR, Role.ADMINISTRATOR)
-    _check(label, terms)
+    require_terms(label, terms, home=settings.SAFECONDUCT.home)
+    require_secret(terms.secret_name)
+    if max(len(vendor), len(product)) > NAME_LENGTH:
+        raise MalformedError("too long: vendor or product", hint="shorten it")
     target = Target.objects.create(
-        label=label,
-        vendor=vendor,
-        product=product,
+        label=label.strip(),
+        vendor=vendor.strip(),
+        product=product.strip(),
         role=role,
         adapter=terms.adapter,
         url=terms.url.rstrip("/"),
         entry=terms.entry,
         packages=terms.packages,
-        model=terms.model,
+        model=terms.model.strip(),
         secret_name=terms.secret_name,
         allow_private=terms.allow_private,
         max_calls=terms.caps.calls,
@@ -61,14 +67,15 @@ def grant(
         ends_at=terms.ends_at,
         granted_by_id=by.party_id,
         granted_at=now,
+        changed_at=now,
     )
-    audit.record(EventTag.TARGET_GRANTED, subject=target.pk, actor=by.actor, at=now)
+    _record(EventTag.TARGET_GRANTED, target, by=by, now=now)
     return target
 
 
 @atomic_write
 def suspend(*, target: Target, reason: str, by: Viewer, now: datetime) -> Target:
-    """Stop all tests of a target until it is resumed; a running campaign stops at its next call."""
+    """Stop all tests of a target until it is resumed; a run that is going on stops soon."""
     return _move(target, TargetState.SUSPENDED, EventTag.TARGET_SUSPENDED, reason=reason, by=by, now=now)
 
 
@@ -85,43 +92,58 @@ def revoke(*, target: Target, reason: str, by: Viewer, now: datetime) -> Target:
 
 
 @atomic_write
+def reserve(*, target_id: str, calls: int, now: datetime) -> Target:
+    """Set calls aside for a run, so that runs at the same time cannot spend them twice.
+
+    Return the target as it was before: its grant (`queries.grant_of`) still counts these calls as left.
+
+    Raises:
+        NotPermittedError: the target may not be tested any more, or has too few calls left.
+    """
+    target = Target.objects.select_for_update().filter(pk=target_id).first()
+    if target is None or not queries.usable(now).filter(pk=target_id).exists():
+        raise NotPermittedError("the target may not be tested now", hint="look at its state, window and caps")
+    if queries.calls_left(target) < calls:
+        raise NotPermittedError("too few calls are left in the grant", hint="grant the target anew with more")
+    Target.objects.filter(pk=target_id).update(calls_reserved=F("calls_reserved") + calls)
+    return target
+
+
+@atomic_write
+def settle(*, target_id: str, reserved: int, calls: int, tokens: int) -> None:
+    """Give back what was set aside and write down what was spent; of a run that broke off, all counts as spent."""
+    Target.objects.filter(pk=target_id).update(
+        calls_reserved=F("calls_reserved") - reserved,
+        calls_used=F("calls_used") + calls,
+        tokens_used=F("tokens_used") + tokens,
+    )
+
+
+@atomic_write
 def spend(*, target_id: str, calls: int, tokens: int) -> None:
     """Write down what a run has used, so that caps hold over all runs."""
-    Target.objects.filter(pk=target_id).update(
-        calls_used=F("calls_used") + calls, tokens_used=F("tokens_used") + tokens
-    )
+    settle(target_id=target_id, reserved=0, calls=calls, tokens=tokens)
 
 
 def _move(target: Target, state: TargetState, tag: EventTag, *, reason: str, by: Viewer, now: datetime) -> Target:
     by.require(Role.COORDINATOR, Role.ADMINISTRATOR)
-    if not reason.strip():
+    said = reason.strip()
+    if not said:
         raise IncompleteError("say why", hint="one sentence is enough", missing=["reason"])
+    if len(said) > REASON_LENGTH:
+        raise MalformedError("the reason is too long", hint=f"{REASON_LENGTH} characters at most")
     current = Target.objects.select_for_update().get(pk=target.pk)
     if current.state == TargetState.REVOKED:
         raise ConflictError("this grant was revoked for good", hint="grant the target anew")
     if current.state == state:
-        raise ConflictError(f"the target is {state.label} already")
-    current.state = state
-    current.reason = reason.strip()
-    current.save(update_fields=["state", "reason"])
-    audit.record(tag, subject=current.pk, actor=by.actor, at=now)
+        raise ConflictError(f"the target is {state.label} already", hint="load the page again")
+    current.state, current.reason, current.changed_at = state, said, now
+    current.save(update_fields=["state", "reason", "changed_at"])
+    _record(tag, current, by=by, now=now)
     return current
 
 
-def _check(label: str, terms: TargetGrant) -> None:
-    missing = [name for name, value in (("label", label), ("model", terms.model)) if not value.strip()]
-    if terms.adapter is Adapter.OPENAI_CHAT and not terms.url:
-        missing.append("url")
-    if terms.adapter is not Adapter.OPENAI_CHAT and not terms.entry:
-        missing.append("entry")
-    if missing:
-        raise IncompleteError("the grant is not complete", hint="fill in what is missing", missing=missing)
-    address = urlsplit(terms.url)
-    if terms.url and (address.scheme not in {"http", "https"} or not address.hostname or address.username):
-        raise MalformedError("the address must start with http:// or https:// and hold no password")
-    if terms.starts_at is not None and terms.ends_at is not None and terms.ends_at <= terms.starts_at:
-        raise MalformedError("the window ends before it starts", hint="both times are in UTC")
-    if terms.secret_name and not SECRET_NAME.fullmatch(terms.secret_name):
-        raise MalformedError("the secret is given by name: letters, digits, - and _")
-    if min(terms.caps.calls, terms.caps.tokens, terms.caps.tokens_per_call) < 1 or terms.caps.call_seconds <= 0:
-        raise MalformedError("caps must be at least one")
+def _record(tag: EventTag, target: Target, *, by: Viewer, now: datetime) -> None:
+    # Who acts at the prompt of the machine has no account; the record says so instead of a name.
+    facts: Mapping[str, str] = {} if by.actor else {"by": "operator"}
+    audit.record(tag, subject=target.pk, actor=by.actor, at=now, facts=facts)
