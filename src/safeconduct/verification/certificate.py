@@ -46,6 +46,7 @@ _DECIMALS: Final = 9
 _CLOSE: Final = 1e-6
 _ENVELOPE: Final = frozenset({"payload", "payloadType", "signatures"})
 _SIGNATURE: Final = frozenset({"keyid", "sig"})
+_URL_SAFE: Final = frozenset("-_")
 _MOST_FAMILIES: Final = 100
 
 
@@ -269,14 +270,21 @@ def _require_exact(envelope: bytes) -> None:
     """Refuse an envelope that is not byte for byte as it is written, though another reader might take it."""
     body = read_object(envelope, limits=LIMITS)
     signatures = body.get("signatures")
+    entries = signatures if isinstance(signatures, list) else []
     exact = (
         canonical_json(body) == envelope
         and set(body) == _ENVELOPE
-        and isinstance(signatures, list)
-        and all(isinstance(one, dict) and set(one) == _SIGNATURE for one in signatures)
+        and all(isinstance(one, dict) and set(one) == _SIGNATURE for one in entries)
+        and not any(_is_url_safe(one["sig"]) for one in entries if isinstance(one, dict))
+        and not _is_url_safe(body["payload"])
     )
     if not exact:
         raise MalformedError("the envelope is not in its canonical form", hint="get the certificate again, unaltered")
+
+
+def _is_url_safe(text: Json) -> bool:
+    """Tell whether a base64 text uses the second alphabet, which DSSE lets readers take as well."""
+    return isinstance(text, str) and not _URL_SAFE.isdisjoint(text)
 
 
 def _require_equal(expected: Json, given: object, *, at: str = "certificate") -> None:
