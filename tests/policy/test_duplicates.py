@@ -213,3 +213,30 @@ def test_two_advisories_that_claim_one_id_are_exact() -> None:
 )
 def test_a_package_url_is_named_without_type_and_version(name: str, expected: str) -> None:
     assert package_name(name) == expected
+
+
+def test_a_removed_record_is_no_candidate_any_more() -> None:
+    known = corpus()
+
+    known.remove("R3")
+    known.remove("never there")
+
+    found = known.candidates(from_line(item_id="Q", package="flask-admin", text=PLAIN))
+    assert "R3" not in {match.id for match in found}
+    assert (len(known), known.waste) == (2, pytest.approx(1 / 3))
+
+
+def test_a_record_that_changed_is_found_once_and_as_it_is_now() -> None:
+    known = corpus()
+
+    known.remove("R3")
+    known.add(from_line(item_id="R3", package="flask-admin", text=PLAIN + " Also the titles."))
+    found = known.candidates(from_line(item_id="Q", package="flask-admin", text=PLAIN))
+
+    assert [match.id for match in found].count("R3") == 1
+    assert found[0].id == "R3"
+    assert found[0].likeness is not Likeness.EXACT
+
+
+def test_an_empty_index_wastes_nothing() -> None:
+    assert Corpus().waste == 0.0

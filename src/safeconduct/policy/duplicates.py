@@ -12,14 +12,15 @@ The score is the share of the question's weight that the candidate holds, betwee
 Candidates are never limited to the same package, and nothing is ever merged because of a score.
 
 Cost: words are looked at from rare to common until `BUDGET` postings are spent; common words then only decide between
-the `FINALISTS` best. An index holds about nine bytes for each different word of a record.
+the `FINALISTS` best. An index holds about nine bytes for each different word of a record, and not its text. A removed
+record is no candidate any more, but its words are counted until the index is built anew (see `waste`).
 """
 
 from array import array
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from heapq import nlargest
 from math import log
@@ -94,11 +95,13 @@ class _Term:
 
 
 class Corpus:
-    """The records to compare with; grows by `add`, answers by `candidates`."""
+    """The records to compare with; grows by `add`, shrinks by `remove`, answers by `candidates`."""
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
         """Take in the items."""
         self._items: list[Item] = []
+        self._numbers: dict[str, int] = {}
+        self._dead: set[int] = set()
         self._lengths = array("I")
         self._total_length = 0
         self._documents: dict[str, array[int]] = {}
@@ -108,14 +111,26 @@ class Corpus:
             self.add(item)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._items) - len(self._dead)
+
+    @property
+    def waste(self) -> float:
+        """Return the share of removed records in the index."""
+        return len(self._dead) / len(self._items) if self._items else 0.0
+
+    def remove(self, item_id: str) -> None:
+        """Forget the record that was added last under the id; one that is not there is no error."""
+        number = self._numbers.pop(item_id, None)
+        if number is not None:
+            self._dead.add(number)
 
     def add(self, item: Item) -> None:
         """Take in one more record."""
         number = len(self._items)
+        self._numbers[item.id] = number
         counts = Counter(word for word, _ in _words_of(item))
         length = sum(counts.values())
-        self._items.append(item)
+        self._items.append(replace(item, text=""))
         self._lengths.append(length)
         self._total_length += length
         for word, count in counts.items():
@@ -132,6 +147,8 @@ class Corpus:
         ideal = self._ideal(asked, terms)
         marked = {number for mark in item.fingerprints for number in self._marks.get(mark, ())}
         shares = {number: min(1.0, score / ideal) for number, score in scores.items()} | dict.fromkeys(marked, 1.0)
+        for number in self._dead:
+            shares.pop(number, None)
         best = self._best(item, shares, limit=limit)
         return tuple(self._match(item, number, score, terms) for score, number in best)
 
