@@ -16,6 +16,7 @@ urlpatterns = [
     path("account/", include("safeconduct.server.parties.account_urls")),
     path("targets/", include("safeconduct.server.authorizations.urls")),
     path("register/", include("safeconduct.server.registry.urls")),
+    path("advisories/", include("safeconduct.server.advisories.urls")),
     path("campaigns/", include("safeconduct.server.campaigns.urls")),
     path("measures/", include("safeconduct.server.metrics.urls")),
     path("api/", include("safeconduct.server.api.urls")),
