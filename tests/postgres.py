@@ -4,12 +4,13 @@
 import atexit
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 BINARIES = (
     sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True) if Path("/usr/lib/postgresql").exists() else []
@@ -54,6 +55,18 @@ def start_postgres(*, durable: bool = False) -> str:
     atexit.register(_stop, server, folder)
     _wait_until_ready(folder, server)
     return f"postgres://safeconduct@/postgres?host={quote(str(folder), safe='')}"
+
+
+def new_database(address: str) -> str:
+    """Make an empty database on the server of this address and return its address."""
+    import psycopg
+
+    parts = urlsplit(address)
+    name = f"t{secrets.token_hex(6)}"
+    host = dict(parse_qsl(parts.query))["host"]
+    with psycopg.connect(host=host, user="safeconduct", dbname="postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return urlunsplit(parts._replace(path=f"/{name}"))
 
 
 def _binary(name: str) -> str | None:

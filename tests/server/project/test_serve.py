@@ -16,6 +16,8 @@ from http.client import RemoteDisconnected
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from tests.postgres import new_database
 
 CANARIES = {"User-Agent": "canary-agent-7f3a", "X-Forwarded-For": "203.0.113.77", "Referer": "http://canary-referer/"}
 
@@ -23,7 +25,7 @@ CANARIES = {"User-Agent": "canary-agent-7f3a", "X-Forwarded-For": "203.0.113.77"
 class Server:
     """One running server and what it said."""
 
-    def __init__(self, home: Path, port: int, *, log: Path) -> None:
+    def __init__(self, home: Path, port: int, *, log: Path, database: str) -> None:
         self.base = f"http://127.0.0.1:{port}"
         self.log = log
         environ = {
@@ -32,7 +34,13 @@ class Server:
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "safeconduct", "serve", "--bind", f"127.0.0.1:{port}", "--json"],
-                env=environ | {"SAFECONDUCT_HOME": str(home), "SAFECONDUCT_BEAT_SECONDS": "1"},
+                env=environ
+                | {
+                    "SAFECONDUCT_HOME": str(home),
+                    "SAFECONDUCT_BEAT_SECONDS": "1",
+                    "SAFECONDUCT_DATABASE": database,
+                    "SAFECONDUCT_WORKER_IN_SERVE": "yes",
+                },
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -46,6 +54,7 @@ class Server:
             text += line
             if line == "}\n":
                 break
+        assert text, f"the server ended at once, see {self.log}"
         return json.loads(text)
 
     def get(self, path: str, headers: dict[str, str] | None = None, *, within: float = 30) -> str:
@@ -83,15 +92,21 @@ def free_port() -> int:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[[], Server]]:
     started: list[Server] = []
+    on_sqlite = settings.SAFECONDUCT.on_sqlite
+    database = "sqlite" if on_sqlite else new_database(settings.SAFECONDUCT.database)
+
+    port = free_port()
 
     def start() -> Server:
-        started.append(Server(tmp_path / "home", free_port(), log=tmp_path / "log"))
+        started.append(Server(tmp_path / "home", port, log=tmp_path / "log", database=database))
         return started[-1]
 
     yield start
     for server in started:
         if server.process.poll() is None:
             server.kill()
+        if server.process.stdout is not None:
+            server.process.stdout.close()
 
 
 def test_a_fresh_home_serves_and_gives_the_first_administrator_a_link(serve, tmp_path: Path) -> None:
@@ -106,6 +121,7 @@ def test_a_fresh_home_serves_and_gives_the_first_administrator_a_link(serve, tmp
     assert server.stop() == 0
 
 
+@pytest.mark.skipif(not settings.SAFECONDUCT.on_sqlite, reason="PostgreSQL takes many workers")
 def test_a_killed_server_starts_again_at_once_and_a_second_one_is_refused(serve) -> None:
     first = serve()
     first.told()
