@@ -80,6 +80,9 @@ class Handler(BaseHTTPRequestHandler):
     def answer_401(self) -> None:
         self.send_bytes(401, b'{"error": {"message": "bad key"}}')
 
+    def answer_404(self) -> None:
+        self.send_bytes(404, b"no such model")
+
     def answer_filter(self) -> None:
         self.send_bytes(400, b'{"error": {"code": "content_filter", "message": "blocked"}}')
 

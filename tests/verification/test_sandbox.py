@@ -18,7 +18,7 @@ import safeconduct
 from safeconduct.domain.bundle import Limits
 from safeconduct.errors import SandboxError, TargetError
 from safeconduct.verification.sandbox import BoxResult, CheckResult, Sandbox, require_sound, self_check
-from safeconduct.verification.sandbox.box import BOX_UID, MAX_OUTPUT
+from safeconduct.verification.sandbox.box import BOX_UID, MAX_OUTPUT, _system_folders
 from safeconduct.verification.sandbox.seccomp import filter_program
 
 LIMITS = Limits(memory_bytes=512 << 20, processes=16, file_bytes=1 << 20, cpu_seconds=10, wall_seconds=20.0)
@@ -198,6 +198,18 @@ def test_a_bubblewrap_that_cannot_start_is_an_error_with_its_reason() -> None:
 def test_probes_that_break_are_not_a_pass(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="the self-check broke"):
         self_check(weakened(tmp_path, without="--ro-bind /usr /usr"))
+
+
+def test_code_that_is_too_long_to_be_sent_is_an_error() -> None:
+    with pytest.raises(SandboxError, match="could not be started"):
+        run("#" * 4_000_000)
+
+
+def test_systems_with_and_without_a_merged_usr_are_shown_alike(tmp_path: Path) -> None:
+    (tmp_path / "bin").symlink_to("usr/bin")
+    (tmp_path / "lib").mkdir()
+
+    assert _system_folders(tmp_path) == ["--symlink", "usr/bin", "/bin", "--ro-bind", f"{tmp_path}/lib", "/lib"]
 
 
 def test_a_missing_folder_is_named() -> None:

@@ -4,7 +4,7 @@
 It holds the secret and adds it to the request; resolves the host name once, refuses forbidden addresses and pins the
 rest of the campaign to the address found; speaks to the granted path only; follows no redirect, uses no proxy and asks
 for no compression; and stops at the caps of the grant: window, calls, tokens, rate, seconds per call, bytes per answer.
-Of every exchange it keeps the SHA-256 of the exact request and response bytes.
+It hands over the exact bytes of request and response, of which the target takes the digests.
 
 A call is counted when it is sent, whatever becomes of it. Answers 429 and 503 are asked again at most twice, after the
 time that the target names (at most half a minute), and each time is a call of its own.
@@ -12,7 +12,6 @@ time that the target names (at most half a minute), and each time is a call of i
 
 import asyncio
 import contextlib
-import hashlib
 import socket
 import ssl
 from collections.abc import Mapping
@@ -35,22 +34,12 @@ _BUSY: Final = frozenset({429, 503})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request and its answer, with the digests of the exact bytes."""
+    """One request and its answer, as the exact bytes of their bodies."""
 
     request: bytes = field(repr=False)
     response: bytes = field(repr=False)
     status: int
     seconds: float
-
-    @property
-    def request_sha256(self) -> str:
-        """Return the digest of the request's body."""
-        return hashlib.sha256(self.request).hexdigest()
-
-    @property
-    def response_sha256(self) -> str:
-        """Return the digest of the response's body."""
-        return hashlib.sha256(self.response).hexdigest()
 
 
 async def resolve_by_system(host: str, port: int) -> tuple[str, ...]:

@@ -237,12 +237,7 @@ def _profile(*, packages: int, python: bool) -> list[str]:
         *("--setenv", "PATH", "/usr/bin", "--setenv", "HOME", "/tmp"),  # noqa: S108  # inside the box
         *("--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"),
     ]
-    for name in ("bin", "lib", "lib64"):
-        link = Path("/", name)
-        if link.is_symlink():
-            arguments += ["--symlink", f"usr/{name}", f"/{name}"]
-        elif link.is_dir():
-            arguments += ["--ro-bind", f"/{name}", f"/{name}"]
+    arguments += _system_folders(Path("/"))
     for number in range(packages):
         arguments += ["--ro-bind", f"{{show{number}}}", f"/packages/{number}"]
     if python:
@@ -253,6 +248,18 @@ def _profile(*, packages: int, python: bool) -> list[str]:
         *("--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/dev/shm", "--size", size),  # noqa: S108
         *("--tmpfs", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),  # noqa: S108
     ]
+
+
+def _system_folders(root: Path) -> list[str]:
+    """Return the arguments for /bin, /lib and /lib64: links into /usr, or folders where the system still has them."""
+    arguments = []
+    for name in ("bin", "lib", "lib64"):
+        folder = root / name
+        if folder.is_symlink():
+            arguments += ["--symlink", f"usr/{name}", f"/{name}"]
+        elif folder.is_dir():
+            arguments += ["--ro-bind", str(folder), f"/{name}"]
+    return arguments
 
 
 def _interpreter() -> tuple[str, str]:
