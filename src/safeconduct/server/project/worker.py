@@ -20,11 +20,14 @@ from django.utils import timezone
 from safeconduct.errors import SafeconductError
 from safeconduct.server.audit import tasks as audit_tasks
 from safeconduct.server.campaigns import tasks as campaigns_tasks
+from safeconduct.server.intake import tasks as intake_tasks
 from safeconduct.server.outbox import services as outbox
 from safeconduct.server.outbox import tasks as outbox_tasks
+from safeconduct.server.triage import tasks as triage_tasks
 
 log = logging.getLogger("safeconduct.worker")
 HEARTBEAT = timedelta(seconds=5)
+TIDY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,10 @@ def tasks() -> tuple[Task, ...]:
         Task(name="heartbeat", run=_heartbeat, every=HEARTBEAT),
         Task(name="audit.beat", run=audit_tasks.beat, every=timedelta(seconds=settings.SAFECONDUCT.beat_seconds)),
         Task(name="outbox.deliver", run=outbox_tasks.deliver, every=often),
+        Task(name="intake.tidy", run=intake_tasks.tidy, every=TIDY),
+        Task(name="triage.assess", run=triage_tasks.assess, every=often),
+        Task(name="triage.gate", run=triage_tasks.run_gate, every=often),
+        Task(name="intake.tidy", run=intake_tasks.tidy, every=timedelta(hours=1)),
         Task(name="campaigns.run", run=campaigns_tasks.run, every=often),
     )
 
