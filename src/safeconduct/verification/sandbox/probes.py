@@ -110,7 +110,8 @@ def secrets_of_host(plan: Plan) -> str:
 
 def root_of_first_process(_plan: Plan) -> str:
     """Leave through the root of the first process."""
-    return "host files" if Path("/proc/1/root/etc/shadow").exists() or Path("/proc/1/root/home").exists() else ""
+    root = Path("/proc/1/root")
+    return ", ".join(name for name in ("etc/shadow", "home", "var") if (root / name).exists())
 
 
 def read_only_usr(_plan: Plan) -> str:
