@@ -25,7 +25,7 @@ from safeconduct.server.intake.storage import SealedFile, StoredFile
 MAX_FILES = 20
 NAME_LIMIT = 200
 MEDIA_TYPE_LIMIT = 120
-FILES_FIELD = "files"
+FILES_FIELD = "attachments"
 BUNDLE_FIELD = "bundle"
 FRAME_BYTES = 64 * 1024
 

@@ -9,6 +9,8 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from safeconduct.errors import NotFoundError
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.intake import queries
@@ -17,6 +19,11 @@ from safeconduct.server.intake.models import MailboxVisit, Report
 
 SECRET_BYTES = 32
 LASTS = timedelta(hours=2)
+
+
+def cookie_name() -> str:
+    """Return the name of the cookie; its prefix binds it to this host where there is transport security."""
+    return "__Host-mailbox" if settings.SAFECONDUCT.is_https else "mailbox"
 
 
 @atomic_write
@@ -33,15 +40,31 @@ def visited(secret: str, *, now: datetime) -> Report:
     Raises:
         NotFoundError: no mailbox is open here, or not any more.
     """
+    if not secret:
+        raise NotFoundError("no mailbox is open here")
     visit = MailboxVisit.objects.filter(pk=_digest(secret), ends_at__gt=now).first()
     if visit is None:
         raise NotFoundError("no mailbox is open here")
     return queries.mailbox(bytes(visit.lookup))
 
 
-@atomic_write
+def is_open(secret: str, *, now: datetime) -> bool:
+    """Tell whether a mailbox is open under this secret."""
+    try:
+        visited(secret, now=now)
+    except NotFoundError:
+        return False
+    return True
+
+
 def leave(*, secret: str) -> None:
     """End a visit; one that has ended is no error."""
+    if secret:
+        _end(secret)
+
+
+@atomic_write
+def _end(secret: str) -> None:
     MailboxVisit.objects.filter(pk=_digest(secret)).delete()
 
 

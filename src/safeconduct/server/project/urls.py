@@ -13,6 +13,8 @@ urlpatterns = [
     path("", include("safeconduct.server.parties.urls")),
     path("", include("safeconduct.server.outbox.urls")),
     path("", include("safeconduct.server.rulebook.urls")),
+    path("", include("safeconduct.server.intake.urls")),
+    path("", include("safeconduct.server.desk.urls")),
     path("account/", include("safeconduct.server.parties.account_urls")),
     path("targets/", include("safeconduct.server.authorizations.urls")),
     path("register/", include("safeconduct.server.registry.urls")),
