@@ -202,9 +202,10 @@ class Deliberation:
         pairs, half = divmod(asked, 2)
         if half:
             return Call(arm=Arm.BENIGN_AFTER, family="")
-        left = 0 if self.benign is None else self.criterion.max_benign_pairs - self.benign.pairs
-        needed = 0 if self.benign is None else self.benign.pairs_needed
-        return Call(arm=Arm.BENIGN_BEFORE, family="") if pairs < min(left, needed) and room > 1 else None
+        test = self.benign
+        if test is None or room == 1 or test.pairs + pairs >= self.criterion.max_benign_pairs:
+            return None
+        return None if test.may_end_within(pairs) else Call(arm=Arm.BENIGN_BEFORE, family="")
 
     def _after_assay(self, trial: Trial) -> "Deliberation":
         if trial.family not in self.assay:

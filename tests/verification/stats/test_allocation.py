@@ -10,7 +10,10 @@ from safeconduct.verification.stats.allocation import askable, in_turn, survivin
 class Counts:
     n: int = 0
     hits: int = 0
-    calls_needed: int = 10
+    needed: int = 10
+
+    def may_end_within(self, calls: int) -> bool:
+        return calls >= self.needed
 
 
 def test_families_take_turns_while_none_has_a_hit() -> None:
@@ -28,7 +31,7 @@ def test_a_family_with_a_hit_is_asked_first() -> None:
 
 
 def test_a_family_waits_when_its_calls_in_flight_may_decide_it() -> None:
-    streams = {"a": Counts(calls_needed=2), "b": Counts(calls_needed=3), "decided": Counts(calls_needed=0)}
+    streams = {"a": Counts(needed=2), "b": Counts(needed=3), "decided": Counts(needed=0)}
 
     assert askable(streams, waiting={"a": 2, "b": 2}, cap=100) == ("b",)
 

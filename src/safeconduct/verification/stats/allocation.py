@@ -13,7 +13,7 @@ _PRIOR_HITS, _PRIOR_CALLS = 0.5, 1.0
 
 
 class Stream(Protocol):
-    """What a rule looks at: the calls and hits of one family and how many more decide it at best."""
+    """What a rule looks at: the calls and hits of one family, and whether calls in flight may decide it."""
 
     @property
     def n(self) -> int:
@@ -23,9 +23,8 @@ class Stream(Protocol):
     def hits(self) -> int:
         """The hits among them."""
 
-    @property
-    def calls_needed(self) -> int:
-        """The calls to a decision at best; 0 once decided."""
+    def may_end_within(self, calls: int) -> bool:
+        """Whether so many more calls decide the family if all of them go well; always once it is decided."""
 
 
 def askable(streams: Mapping[str, Stream], *, waiting: Mapping[str, int], cap: int) -> tuple[str, ...]:
@@ -33,7 +32,7 @@ def askable(streams: Mapping[str, Stream], *, waiting: Mapping[str, int], cap: i
     return tuple(
         name
         for name, stream in streams.items()
-        if waiting.get(name, 0) < stream.calls_needed and stream.n + waiting.get(name, 0) < cap
+        if not stream.may_end_within(waiting.get(name, 0)) and stream.n + waiting.get(name, 0) < cap
     )
 
 

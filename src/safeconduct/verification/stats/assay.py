@@ -54,9 +54,13 @@ class AssayTest:
     def calls_needed(self) -> int:
         """Return how many more calls reproduce the flaw if every one of them is a hit; 0 once decided."""
         more = 0
-        while self.standing is AssayStanding.OPEN and not _reproduced(self, n=self.n + more, hits=self.hits + more):
+        while not self.may_end_within(more):
             more += 1
         return more
+
+    def may_end_within(self, calls: int) -> bool:
+        """Tell whether so many more hits reproduce the flaw; always once decided."""
+        return self.standing is not AssayStanding.OPEN or _reproduced(self, n=self.n + calls, hits=self.hits + calls)
 
     def after(self, outcome: TrialOutcome) -> "AssayTest":
         """Return the test after one more outcome."""

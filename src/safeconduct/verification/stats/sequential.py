@@ -92,6 +92,13 @@ class SequentialTest:
         known = self.hits + self.unknown
         return self.below.calls_needed(self.tolerance, n=self.n, hits=known, level=self.alpha)
 
+    def may_end_within(self, calls: int) -> bool:
+        """Tell whether so many more misses reach FIXED; always once decided."""
+        known = self.hits + self.unknown
+        return self.standing is not Standing.OPEN or rejects(
+            self.below.log_e(self.tolerance, n=self.n + calls, hits=known), level=self.alpha
+        )
+
     def after(self, outcome: TrialOutcome) -> "SequentialTest":
         """Return the test after one more outcome."""
         if self.standing is not Standing.OPEN:
