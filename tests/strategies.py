@@ -7,7 +7,7 @@ something, revisions that count from 1), `SPECIAL` has a strategy of its own.
 
 import types
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from functools import cache
@@ -26,7 +26,8 @@ from safeconduct.domain.advisory import (
     TimelineEntry,
     VerificationSummary,
 )
-from safeconduct.domain.report import SCHEMA_VERSION, TITLE_LIMIT, Report
+from safeconduct.domain.evidence import TrialSummary
+from safeconduct.domain.report import SCHEMA_VERSION, TITLE_LIMIT, Evidence, Report
 from safeconduct.domain.systems import AffectedSystem, Digest, Identity, Observation
 from safeconduct.domain.weakness import TaxonomyRef
 from safeconduct.formats.codec import fields_of
@@ -88,8 +89,15 @@ SPECIAL: Mapping[tuple[type, str], st.SearchStrategy[Any]] = {
     (TimelineEntry, "what"): SAID,
     (VerificationSummary, "certificate_url"): st.just("") | WEB,
     (FamilyResult, "family"): SAID,
+    (Evidence, "trials"): st.deferred(lambda: st.lists(values(TrialSummary).map(counted), max_size=2).map(tuple)),
     (Observation, "sampling"): st.lists(st.tuples(LABELS, TEXTS), max_size=2).map(tuple),
 }
+
+
+def counted(trials: TrialSummary) -> TrialSummary:
+    """Return the trials with counts that a sample can have."""
+    counts = sorted((abs(trials.hits), abs(trials.n or 0)))
+    return replace(trials, hits=counts[0], n=None if trials.n is None else counts[1])
 
 
 @cache

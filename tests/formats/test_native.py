@@ -207,3 +207,11 @@ def test_a_report_about_an_unknown_system_is_a_report() -> None:
     report = replace(REPORT, affects=(AffectedSystem(),))
 
     assert native.read_report(NATIVE.write(report).data) == report
+
+
+@pytest.mark.parametrize("counts", [{"n": 10, "hits": 50}, {"n": -5, "hits": -9}, {"hits": -1}, {"n": 0, "hits": 1}])
+def test_counts_that_no_sample_has_are_refused(counts: dict[str, int]) -> None:
+    data = native.plain(REPORT) | {"evidence": {"trials": [{"hits": 3, "n": 40}, counts]}}
+
+    with pytest.raises(MalformedError, match="/evidence/trials/1"):
+        native.report_from(data)

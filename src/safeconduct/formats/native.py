@@ -49,6 +49,11 @@ def report_from(data: Json) -> Report:
         raise TooLargeError(f"/title: longer than {TITLE_LIMIT} characters", hint="say the rest in the description")
     if not report.affects:
         raise MalformedError("/affects: at least one system is affected", hint="name it unknown if it is not known")
+    for number, trials in enumerate(report.evidence.trials):
+        if not 0 <= trials.hits <= (trials.hits if trials.n is None else trials.n):
+            raise MalformedError(
+                f"/evidence/trials/{number}: the counts are not those of a sample", hint="0 ≤ hits ≤ n, or n left out"
+            )
     return report
 
 
