@@ -10,7 +10,8 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -19,8 +20,8 @@ from ninja.security import HttpBearer
 from pydantic import Field
 
 from safeconduct.domain.parties import Scope
-from safeconduct.domain.safe_json import Json, read_json
-from safeconduct.errors import MalformedError, NotFoundError, NotPermittedError, SafeconductError
+from safeconduct.domain.safe_json import read_object
+from safeconduct.errors import MalformedError, NotFoundError, NotPermittedError, SafeconductError, TooLargeError
 from safeconduct.server.parties.access import problem, status_of, viewer_of_token
 from safeconduct.server.parties.viewer import Viewer
 
@@ -43,14 +44,20 @@ class Problem(Schema):
 class StrictParser(Parser):
     """Reads a body with the strict reader instead of the lenient one."""
 
-    def parse_body(self, request: HttpRequest) -> Json:
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         """Return the body as plain data.
 
         Raises:
-            MalformedError: it is not strict JSON.
+            MalformedError: it is not one object of strict JSON.
             TooLargeError: it is too large or too deep.
         """
-        return read_json(request.body)
+        try:
+            body = request.body
+        except RequestDataTooBig as error:
+            raise TooLargeError("the body is larger than it may be", hint="send large evidence as a file") from error
+        except UnreadablePostError as error:
+            raise MalformedError("the body did not arrive whole", hint="send it again") from error
+        return read_object(body)
 
 
 class Token(HttpBearer):
@@ -88,7 +95,13 @@ api = NinjaAPI(
 
 def answers(success: dict[int, Any], *, authenticated: bool = False) -> dict[frozenset[int] | int, Any]:
     """Return the declaration of all statuses an operation answers with."""
-    return {**success, (AUTHENTICATED_ERRORS if authenticated else ERRORS): Problem}
+    errors = AUTHENTICATED_ERRORS if authenticated else ERRORS
+    return {**dict[frozenset[int] | int, Any](success.items()), errors: Problem}
+
+
+def not_as_documented(places: list[str]) -> MalformedError:
+    """Return the refusal of a request whose form is another than documented; `at` names the places."""
+    return MalformedError("the request does not have the documented form", hint="see openapi.json", at=places)
 
 
 def now_of(request: HttpRequest) -> datetime:
@@ -116,8 +129,7 @@ def _ours(request: HttpRequest, error: SafeconductError) -> HttpResponse:
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     places = [".".join(str(part) for part in item["loc"]) for item in error.errors]
-    ours = MalformedError("the request does not have the documented form", hint="see openapi.json", at=places)
-    return _refuse(request, ours, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return _refuse(request, not_as_documented(places), HTTPStatus.BAD_REQUEST)
 
 
 @api.exception_handler(AuthenticationError)

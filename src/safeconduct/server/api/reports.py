@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from django.conf import settings
 from django.http import HttpRequest
 from ninja import Body, Header, Router
+from pydantic import ValidationError
 
 from safeconduct.crypto.mailbox import digest_of
 from safeconduct.crypto.sealing import DataKey
@@ -16,7 +17,7 @@ from safeconduct.domain.report import SCHEMA_VERSION
 from safeconduct.domain.safe_json import read_object
 from safeconduct.errors import ConflictError, MalformedError, NotFoundError
 from safeconduct.formats import native
-from safeconduct.server.api.app import answers, now_of
+from safeconduct.server.api.app import answers, not_as_documented, now_of
 from safeconduct.server.api.schemas import (
     MailboxKey,
     MailboxOut,
@@ -33,11 +34,37 @@ from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.intake import queries, services
 from safeconduct.server.intake.models import Door, Report
 from safeconduct.server.intake.services import MailboxAddress, Received
-from safeconduct.server.intake.uploads import SealingHandler, sealing_uploads
+from safeconduct.server.intake.uploads import sealing
 
 router = Router(tags=["reports"])
 KEY_LIMIT = 200
 FORM = "multipart/form-data"
+FORM_EXTRA = {
+    "parameters": [
+        {
+            "in": "header",
+            "name": "Idempotency-Key",
+            "required": False,
+            "schema": {"type": "string", "default": "", "maxLength": KEY_LIMIT},
+        }
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["request"],
+                    "properties": {
+                        "request": {"type": "string", "description": "The body of `send_report`, as JSON."},
+                        "bundle": {"type": "string", "format": "binary", "description": "A reproduction bundle."},
+                        "attachments": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                    },
+                }
+            }
+        },
+    },
+}
 
 
 @router.get("/service", response=answers({200: ServiceOut}), operation_id="service")
@@ -66,51 +93,56 @@ def send_report(
     received = services.receive(
         report=native.report_from(body.report),
         mailbox=address_of(body),
-        door=Door.API,
+        door=Door(body.door),
         now=now_of(request),
         idempotency=idempotency_key,
     )
     return (201 if received.is_new else 200), received_out(received, request)
 
 
+@router.post(
+    "/reports/with-files",
+    response=answers({200: ReceivedOut, 201: ReceivedOut}),
+    operation_id="send_report_with_files",
+    openapi_extra=FORM_EXTRA,
+)
 def send_report_with_files(request: HttpRequest) -> tuple[int, dict[str, Any]]:
-    """Receive a report whose files come along: a form with `request` (the JSON of `send_report`) and files.
-
-    Raises:
-        SafeconductError: as `services.receive`; nothing that arrived is kept.
-    """
-    key = DataKey.generate(secrets.token_bytes)
-    handler = sealing_uploads(request, key=key, limit=settings.SAFECONDUCT.upload_bytes)
-    text = request.POST.get("request", "")
-    if handler.refusal is not None:
-        raise handler.refusal
-    received = _receive_form(request, text, handler)
-    if not received.is_new:
-        handler.discard()
-    return (201 if received.is_new else 200), received_out(received, request)
-
-
-def _receive_form(request: HttpRequest, text: str, handler: SealingHandler) -> Received:
-    kept = False
-    try:
-        given = read_object(text.encode())
-        body = ReportIn.model_validate(given)
+    """Send a report with its files, which are sealed while they arrive: a form, its field `request` first."""
+    if request.content_type != FORM:
+        raise MalformedError("the report does not come as a form", hint=f"send {FORM}, or use the operation for JSON")
+    with sealing(request, key=DataKey.generate(secrets.token_bytes)) as uploads:
+        told = request.POST.get("request", "")
+        if uploads.refusal is not None:
+            raise uploads.refusal
+        body = _form_body(str(told))
         received = services.receive(
             report=native.report_from(body.report),
             mailbox=address_of(body),
-            door=Door.API,
+            door=Door(body.door),
             now=now_of(request),
-            files=tuple(handler.stored),
-            key=handler.key,
-            idempotency=request.headers.get("Idempotency-Key", "")[:KEY_LIMIT],
+            files=tuple(uploads.stored),
+            key=uploads.key,
+            idempotency=_idempotency(request),
         )
-        kept = True
-    except ValueError as error:
-        raise MalformedError("the form's field “request” does not have the documented form") from error
-    finally:
-        if not kept:
-            handler.discard()
-    return received
+        if received.is_new:
+            uploads.keep()
+    return (201 if received.is_new else 200), received_out(received, request)
+
+
+def _form_body(told: str) -> ReportIn:
+    given = read_object(told.encode("utf-8", "surrogatepass"))
+    try:
+        return ReportIn.model_validate(given)
+    except ValidationError as error:
+        places = [".".join(map(str, ("request", *item["loc"]))) for item in error.errors()]
+        raise not_as_documented(places) from error
+
+
+def _idempotency(request: HttpRequest) -> str:
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > KEY_LIMIT:
+        raise not_as_documented(["header.Idempotency-Key"])
+    return key
 
 
 @router.post("/mailbox", response=answers({200: MailboxOut}), operation_id="read_mailbox")
@@ -176,10 +208,7 @@ def mailbox_of(body: MailboxKey) -> Report:
     Raises:
         NotFoundError: no mailbox has this key.
     """
-    row = queries.mailbox(digest_of(bytes.fromhex(body.lookup)))
-    if row is None:
-        raise NotFoundError("no such mailbox")
-    return row
+    return queries.mailbox(digest_of(bytes.fromhex(body.lookup)))
 
 
 def received_out(received: Received, request: HttpRequest) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 """What goes in and out of the programming interface. Digests and keys are lower-case hexadecimal digits."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from ninja import Schema
 from pydantic import ConfigDict, Field
@@ -29,6 +29,7 @@ class ReportIn(Strict):
 
     report: dict[str, Any]
     mailbox: MailboxIn
+    door: Literal["api", "cli"] = "api"
 
 
 class ReceivedOut(Schema):
