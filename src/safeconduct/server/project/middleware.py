@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -106,9 +106,3 @@ class RequestLog:
         }
         log.info("request", extra={"facts": facts})
         return response
-
-
-def public(response: HttpResponse, *, seconds: int = 60) -> HttpResponse:
-    """Mark the response as the same for everyone, so that caches may keep it for a while."""
-    response.headers["Cache-Control"] = f"public, max-age={seconds}"
-    return response
