@@ -12,6 +12,7 @@ from safeconduct.domain.safe_json import (
     INTEGER_DIGITS,
     JsonLimits,
     canonical_json,
+    printable,
     read_json,
     read_lines,
     read_object,
@@ -188,3 +189,4 @@ def test_values_before_a_broken_line_were_given_out() -> None:
 def test_a_foreign_text_is_shown_short_and_without_control_characters() -> None:
     assert shown("é" * 50) == '"' + "é" * 39 + '…"'
     assert shown("\x1b[2J") == '"\\u001b[2J"'
+    assert printable("a\x1b[2J\nb é") == "a\ufffd[2J\ufffdb é"

@@ -577,6 +577,17 @@ def test_an_identifier_that_only_looks_like_ours_cannot_smuggle_a_field() -> Non
         read(json.dumps(made).encode())
 
 
+def test_an_identifier_that_contradicts_itself_is_read_as_far_as_it_goes() -> None:
+    made = document(only(HOSTED))
+    product = made["product_tree"]["branches"][0]["branches"][0]["branches"][0]["product"]
+    uris = product["product_identification_helper"]["x_generic_uris"]
+    uris[0]["uri"] = "safeconduct:system?hosted=true&hosted/more=1&identity/region=eu"
+
+    assert read_back(made).affected[0].identity.region == "eu"
+    uris[0]["uri"] = "safeconduct:fixed?of=nothing"
+    assert read_back(made).affected == (AffectedSystem(),)
+
+
 def test_a_check_points_to_the_place_and_names_the_rule() -> None:
     made = document(ADVISORY)
     made["vulnerabilities"][0]["product_status"]["fixed"].append("nowhere")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from safeconduct.cli import coordination, ledger, operation, registry, targets, triage, verify
+from safeconduct.cli import convert, coordination, ledger, operation, registry, targets, triage, verify
 from safeconduct.cli.output import ExitCode, complain
 from safeconduct.errors import SafeconductError
 
@@ -24,6 +24,7 @@ operation.register(app)
 coordination.register(app)
 triage.register(app)
 registry.register(app)
+convert.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -111,6 +111,11 @@ def shown(text: str) -> str:
     return json.dumps(cut, ensure_ascii=any(not char.isprintable() for char in cut))
 
 
+def printable(text: str) -> str:
+    """Return a foreign text for one line of a terminal or a log: control characters are replaced."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 def _check_line(line: bytes, *, number: int, seen: int, limits: JsonLimits) -> None:
     for passed, what in (
         (len(line) > limits.line_bytes, f"line {number} has more than {limits.line_bytes} bytes"),

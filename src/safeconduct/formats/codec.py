@@ -24,7 +24,7 @@ from functools import cache
 from typing import Final, TypeVar, get_args, get_origin, get_type_hints
 
 from safeconduct.domain.instants import parse_instant, utc
-from safeconduct.domain.safe_json import Json, shown
+from safeconduct.domain.safe_json import Json, printable, shown
 from safeconduct.errors import (
     IncompleteError,
     MalformedError,
@@ -218,7 +218,8 @@ class _Reader:
     def _unknown(self, name: str, specs: Mapping[str, FieldSpec], at: str) -> None:
         near = difflib.get_close_matches(name[:64], specs, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        self.note(pointer(at, name[:64]), f"the field {shown(name)} is unknown{hint}", ProblemKind.UNKNOWN_FIELD)
+        place = pointer(at, printable(name[:64]))
+        self.note(place, f"the field {shown(name)} is unknown{hint}", ProblemKind.UNKNOWN_FIELD)
 
     def _member(self, kind: type[StrEnum], data: Json, at: str) -> object:
         if isinstance(data, str) and data in kind._value2member_map_:

@@ -3,11 +3,12 @@
 
 import jsonschema_rs
 
-from safeconduct.domain.safe_json import Json
+from safeconduct.domain.safe_json import Json, printable
 from safeconduct.formats.base import Level, Remark
 from safeconduct.formats.codec import pointer
 
 REMARKS_LIMIT = 100
+MESSAGE_LIMIT = 500
 
 
 def schema_remarks(validator: jsonschema_rs.Validator, raw: Json, *, rule: str) -> tuple[Remark, ...]:
@@ -17,7 +18,8 @@ def schema_remarks(validator: jsonschema_rs.Validator, raw: Json, *, rule: str) 
         place = ""
         for step in error.instance_path:
             place = pointer(place, step)
-        found.append(Remark(level=Level.ERROR, rule=rule, at=place, message=error.message[:500]))
+        message = printable(error.message[:MESSAGE_LIMIT])
+        found.append(Remark(level=Level.ERROR, rule=rule, at=printable(place[:MESSAGE_LIMIT]), message=message))
         if len(found) == REMARKS_LIMIT:
             break
     return tuple(found)

@@ -3,41 +3,16 @@
 
 import io
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.formats.garak.attempts import END, RUN, START, attempt
 
 from safeconduct.errors import MalformedError
-from safeconduct.formats.garak import LoggedAttempt, LoggedRun, LogKind, RunLog, read_garak, read_run
+from safeconduct.formats.garak import LoggedRun, LogKind, RunLog, read_garak, read_run
 
-START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-END = datetime(2026, 11, 23, 10, 5, tzinfo=UTC)
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "formats"
-RUN = LoggedRun(
-    run_id="r1",
-    target_type="openai.OpenAICompatible",
-    target_name="smol",
-    started_at=START,
-    generations=2,
-    seed=7,
-    options={"uri": "http://127.0.0.1:9/v1", "temperature": 0.0, "max_tokens": 24},
-)
-
-
-def attempt(number: int, scores: list[float | None], **more: Any) -> LoggedAttempt:
-    outputs = [None if score is None else f"output {score}" for score in scores]
-    fields: dict[str, Any] = {
-        "attempt_id": f"a{number}",
-        "probe": "rhymes.CodeWord",
-        "prompt": f"prompt {number}",
-        "outputs": outputs,
-        "scores": {"base.TriggerListDetector": scores},
-        "triggers": ("output 1.0",),
-        **more,
-    }
-    return LoggedAttempt(**fields)
 
 
 def written() -> tuple[bytes, bytes]:

@@ -34,6 +34,7 @@ __all__ = [
     "RunLog",
     "read_garak",
     "read_run",
+    "reading_of",
 ]
 
 NAME: Final = "garak"
@@ -76,6 +77,13 @@ def read_garak(stream: BinaryIO, *, now: datetime, limits: JsonLimits = DEFAULT_
     return GarakDraft(run=run, report=report, bundle=bundle_of(run, report), remarks=remarks)
 
 
+def reading_of(draft: GarakDraft) -> Reading:
+    """Return the draft of the report as any format returns what it read, with its loss."""
+    entries = tuple(LossEntry(source=at, fate=Fate.DROPPED, reason=reason) for at, reason in _LOST.items())
+    loss = Loss(source_format=NAME, target_format="native", entries=entries)
+    return Reading(record=draft.report, loss=loss, remarks=draft.remarks)
+
+
 class GarakFormat:
     """garak's result files; read only."""
 
@@ -88,10 +96,7 @@ class GarakFormat:
 
     def read(self, data: bytes) -> Reading:
         """Return the draft of a report; see `Format.read`."""
-        draft = read_garak(io.BytesIO(data), now=self._now)
-        entries = tuple(LossEntry(source=at, fate=Fate.DROPPED, reason=reason) for at, reason in _LOST.items())
-        loss = Loss(source_format=NAME, target_format="native", entries=entries)
-        return Reading(record=draft.report, loss=loss, remarks=draft.remarks)
+        return reading_of(read_garak(io.BytesIO(data), now=self._now))
 
     def write(self, record: Record) -> Writing:
         """Refuse: evidence is measured, not converted.
