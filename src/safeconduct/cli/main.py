@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from safeconduct.cli import convert, coordination, ledger, operation, registry, targets, triage, verify
+from safeconduct.cli import convert, coordination, ledger, operation, registry, targets, triage, upkeep, verify
 from safeconduct.cli.output import ExitCode, complain
 from safeconduct.errors import SafeconductError
 
@@ -21,6 +21,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(verify.app, name="verify")
 app.add_typer(targets.app, name="target")
 operation.register(app)
+upkeep.register(app)
 coordination.register(app)
 triage.register(app)
 registry.register(app)
