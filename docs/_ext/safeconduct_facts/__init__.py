@@ -17,11 +17,12 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from safeconduct_facts import commands, machines, records, rules, vocabulary
+from safeconduct_facts import commands, interface, machines, records, rules, vocabulary
 
 FENCE = re.compile(r"^```\{facts\} ([a-z-]+)\n```$", re.MULTILINE)
 
 FACTS: Mapping[str, Callable[[], str]] = {
+    "api-operations": interface.operations,
     "bundle-format": records.bundle_format,
     "commands": commands.reference,
     "consent-machine": machines.consent,
