@@ -142,12 +142,12 @@ def test_whole_numbers_may_stand_for_broken_ones() -> None:
 
 def test_all_problems_are_told_at_once() -> None:
     error = refused(
-        {"inner": {"color": "green", "nmae": "x"}, "many": [{"name": "a"}, {"name": 1}], "pair": ["a", "b"]}
+        {"inner": {"color": "green", "names": "x"}, "many": [{"name": "a"}, {"name": 1}], "pair": ["a", "b"]}
     )
 
     assert isinstance(error, MalformedError)
     assert places(error) == {
-        "/inner/nmae": "unknown_field",
+        "/inner/names": "unknown_field",
         "/inner/name": "missing",
         "/inner/color": "unknown_value",
         "/count": "missing",

@@ -59,7 +59,7 @@ def test_the_published_schema_is_the_one_that_the_types_give(kind: type[Report |
     "change",
     [
         {"title": 1},
-        {"colour": "red"},
+        {"hue": "red"},
         {"tlp": "TLP:WHITE"},
         {"affects": [{"hosted": "yes"}]},
         {"seen_at": "2026-01-01T00:00:00"},
@@ -191,9 +191,9 @@ def test_an_address_of_a_certificate_is_looked_at_too() -> None:
 
 
 def test_a_check_tells_every_place_of_an_unreadable_record() -> None:
-    remarks = NATIVE.check(b'{"title": 5, "colour": "red"}')
+    remarks = NATIVE.check(b'{"title": 5, "hue": "red"}')
 
-    assert {remark.at for remark in remarks} >= {"/title", "/colour", "/steps"}
+    assert {remark.at for remark in remarks} >= {"/title", "/hue", "/steps"}
     assert {remark["level"] for remark in (remark.as_dict() for remark in remarks)} == {"error"}
 
 
