@@ -3,8 +3,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +109,40 @@ def test_a_dead_target_is_an_error_with_a_hint(bundle: Path, tmp_path: Path) -> 
     assert error["message"] == "the target answered with status 500"
     assert len((out / "trials.jsonl").read_bytes().splitlines()) == 5
     assert not (out / "certificate.json").exists()
+
+
+@pytest.mark.parametrize(("times", "code", "word"), [(1, 2, "INCONCLUSIVE"), (2, 4, "the run was broken off")])
+def test_an_interrupted_run_keeps_what_it_has(bundle: Path, tmp_path: Path, times: int, code: int, word: str) -> None:
+    out = tmp_path / "out"
+    with endpoint(canary=CANARY, rate=1.0) as before, endpoint(canary=CANARY, manner="hang") as after:
+        command = ("verify", "run", bundle, "--target", after.url, "--model", "m", "--unpatched", before.url)
+        command += ("--allow-private", "--out", out)
+        with subprocess.Popen(
+            [sys.executable, "-m", "safeconduct", *map(str, command)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            for number in range(times):
+                wait_for(lambda: bool(after.asked))
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.5 * (number + 1))
+            after.closing.set()
+            said, _ = process.communicate(timeout=60)
+
+    assert process.returncode == code, said
+    assert word in said
+    assert len((out / "trials.jsonl").read_bytes().splitlines()) >= 9
+    assert (out / "certificate.json").exists() is (times == 1)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until it is so, at most a minute."""
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("it did not happen")
 
 
 def test_trials_are_never_written_over(bundle: Path, tmp_path: Path) -> None:

@@ -267,7 +267,11 @@ def _progress(criterion: Criterion) -> Iterator[Callable[[Trial, Deliberation], 
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Lend a question that Ctrl-C answers with yes; a second Ctrl-C ends the program at once."""
+    """Lend a question that Ctrl-C answers with yes; a second Ctrl-C breaks the run off.
+
+    Raises:
+        UnavailableError: it was broken off.
+    """
     asked = False
 
     def note(_number: int, _frame: FrameType | None) -> None:
@@ -278,5 +282,7 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
     before = signal.signal(signal.SIGINT, note)
     try:
         yield lambda: asked
+    except KeyboardInterrupt as interrupt:
+        raise UnavailableError("the run was broken off", hint="the trials so far are kept") from interrupt
     finally:
         signal.signal(signal.SIGINT, before)

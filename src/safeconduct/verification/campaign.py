@@ -13,14 +13,15 @@ has, when the grant no longer covers a call, when its time is spent, when somebo
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from safeconduct.domain.bundle import Bundle
 from safeconduct.domain.evidence import Arm, Criterion, Trial, TrialOutcome
 from safeconduct.errors import NotPermittedError
+from safeconduct.verification.aside import run_aside
 from safeconduct.verification.asking import Outcome, ask, trial_of
 from safeconduct.verification.bundle.checks import require_runnable
 from safeconduct.verification.criterion import criterion_sha256
@@ -84,10 +85,9 @@ class Campaign:
         terms: Terms,
         *,
         clock: Callable[[], datetime],
-        listen: Listener | None = None,
-        should_stop: Callable[[], bool] | None = None,
+        tell: Callable[[Trial, Deliberation], bool] | None = None,
     ) -> None:
-        """Take down the terms.
+        """Take down the terms; `tell` is told of every trial and answers whether to stop.
 
         Raises:
             MalformedError: the bundle cannot be run or the criterion contradicts itself.
@@ -95,8 +95,7 @@ class Campaign:
         require_runnable(terms.bundle)
         self._terms = terms
         self._clock = clock
-        self._listen = listen or (lambda _trial, _deliberation: None)
-        self._should_stop = should_stop or (lambda: False)
+        self._tell = tell or (lambda _trial, _deliberation: False)
         self._sampler = Sampler(terms.bundle, terms.held_out.seed)
         self._oracle = PreparedOracle(terms.bundle.oracle)
         self._controls = {control.id: PreparedOracle(oracle_of(control)) for control in terms.bundle.benign}
@@ -158,11 +157,11 @@ class Campaign:
         trial = trial_of(draw, outcome, number=self._deliberation.calls + 1)
         self._deliberation = self._deliberation.after(trial)
         self._trials.append(trial)
-        self._listen(trial, self._deliberation)
+        is_asked_to_stop = self._tell(trial, self._deliberation)
         self._watch_streak(outcome, patched=_is_patched(draw.call.arm))
         if self._deliberation.is_over:
             return True
-        if self._should_stop():
+        if is_asked_to_stop:
             raise _Stop("somebody asked for it")
         return False
 
@@ -212,15 +211,24 @@ def run_campaign(
     should_stop: Callable[[], bool] | None = None,
     engine: Engine | None = None,
 ) -> CampaignResult:
-    """Run a campaign to its verdict, outside of any event loop.
+    """Run a campaign to its verdict; `listen` and `should_stop` are called in the caller's thread, outside of any loop.
 
     Raises:
         MalformedError: the bundle cannot be run or the criterion contradicts itself.
         TargetError: a target never answered.
         SandboxError: the sandbox of a classifier is missing or did not pass its self-check.
     """
-    campaign = Campaign(terms, clock=clock, listen=listen, should_stop=should_stop)
-    return asyncio.run(campaign.conduct(unpatched=unpatched, patched=patched, engine=engine))
+
+    def tell(news: tuple[Trial, Deliberation]) -> bool:
+        if listen is not None:
+            listen(*news)
+        return should_stop is not None and should_stop()
+
+    def conduct(ask: Callable[[tuple[Trial, Deliberation]], bool]) -> Coroutine[Any, Any, CampaignResult]:
+        campaign = Campaign(terms, clock=clock, tell=lambda trial, deliberation: ask((trial, deliberation)))
+        return campaign.conduct(unpatched=unpatched, patched=patched, engine=engine)
+
+    return run_aside(conduct, tell)
 
 
 def _is_patched(arm: Arm) -> bool:

@@ -10,15 +10,16 @@ calls are spent. Where every family succeeds at 20 % the default 40 calls reprod
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from safeconduct.domain.bundle import Bundle, LabelFlip, Speaker
 from safeconduct.domain.evidence import Arm, Trial, TrialOutcome
 from safeconduct.errors import MalformedError, NotPermittedError, SandboxError, TargetError, TooLargeError
+from safeconduct.verification.aside import run_aside
 from safeconduct.verification.asking import ask, trial_of
 from safeconduct.verification.bundle.checks import require_runnable
 from safeconduct.verification.oracles import PreparedOracle
@@ -108,12 +109,15 @@ def reproduce(
     budget: Budget | None = None,
     listen: Callable[[Trial], None] | None = None,
 ) -> Reproduction:
-    """Run the bundle against the target, outside of any event loop, and say what was found.
+    """Run the bundle against the target and say what was found; `listen` is called in the caller's thread.
 
     A bundle that cannot be run is INVALID, a target or sandbox that fails is ERROR: neither is raised.
     """
-    attempt = _Attempt(bundle, target, clock=clock, budget=budget or Budget(), listen=listen or (lambda _trial: None))
-    return asyncio.run(attempt.run(seed))
+
+    def attempt(ask: Callable[[Trial], None]) -> Coroutine[Any, Any, Reproduction]:
+        return _Attempt(bundle, target, clock=clock, budget=budget or Budget(), listen=ask).run(seed)
+
+    return run_aside(attempt, listen or (lambda _trial: None))
 
 
 class _Attempt:
