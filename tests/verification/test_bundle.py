@@ -271,6 +271,7 @@ def test_a_sound_bundle_has_no_remarks_but_on_small_families() -> None:
         ({"attack": attack_with(seeds=leak_bundle().attack.seeds * 2)}, "a seed comes twice: 's1'"),
         ({"attack": attack_with(families=leak_bundle().attack.families * 2)}, "a family comes twice: 'base64'"),
         ({"attack": attack_with(slots=leak_bundle().attack.slots * 2)}, "a slot comes twice: 'object'"),
+        ({"attack": attack_with(commitment="abc")}, "the commitment is no SHA-256"),
         ({"attack": attack_with(slots=())}, "a seed names a slot without values"),
         (
             {"attack": attack_with(families=(Family(name="f", chains=()),))},

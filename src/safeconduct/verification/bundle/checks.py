@@ -4,6 +4,7 @@
 An error means that the bundle cannot be run to a verdict; a warning means that the verdict would be worth less.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from safeconduct.verification.variants import SEED_LENGTH, FamilyGenerator
 SMALL_FAMILY: Final = 50
 GENEROUS_TOLERANCE: Final = 0.2
 _SAMPLES: Final = 3
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
 class Level(StrEnum):
@@ -93,6 +95,8 @@ def _attack(bundle: Bundle) -> Iterator[Remark]:
     ):
         if _repeated(names):
             yield _error(at, f"a {kind} comes twice: {_repeated(names)[0]!a}", "give each its own name")
+    if attack.commitment and not _SHA256.fullmatch(attack.commitment):
+        yield _error(at, "the commitment is no SHA-256", "64 hexadecimal digits, or leave it empty")
     if not attack.seeds:
         yield _error(at, "there are no seeds", "add at least one")
     elif all(seed.part is SeedPart.DISCLOSED for seed in attack.seeds):
