@@ -111,3 +111,14 @@ def own_home(tmp_path: Path, settings: Any) -> Iterator[Path]:
     ensure_key_ring()
     yield tmp_path
     ledger._log.cache_clear()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Stop the clock of all pages; `clock.pass_by(hours=2)` lets time pass."""
+    from django.utils import timezone
+    from tests.factories.clock import Clock
+
+    stopped = Clock()
+    monkeypatch.setattr(timezone, "now", lambda: stopped.now)
+    return stopped
