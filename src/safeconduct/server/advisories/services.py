@@ -22,7 +22,7 @@ from safeconduct.formats.native import NativeFormat
 from safeconduct.formats.osv import OsvFormat
 from safeconduct.ledger.commitment import public_commitment
 from safeconduct.ledger.entry import EntryKind
-from safeconduct.policy.decision import Outcome
+from safeconduct.policy.decision import Decision, Outcome
 from safeconduct.server.advisories import drafting, queries
 from safeconduct.server.advisories.models import Advisory, AdvisoryState, Publication
 from safeconduct.server.advisories.places import draft_place
@@ -79,16 +79,9 @@ def publish(
     without_vendor: str = "",
     acknowledged: frozenset[str] = frozenset(),
 ) -> Advisory:
-    """Publish the draft as the next version, in every format.
+    """Publish the draft as the next version, in every format; `what` tells readers what changed.
 
-    Args:
-        advisory: whose draft goes out.
-        by: who publishes.
-        now: the instant of publication.
-        what: what changed in this version, for readers.
-        without_verdict: why it goes out without a verdict on a fix.
-        without_vendor: why it goes out although a vendor was not told.
-        acknowledged: rules of the lint whose warnings a person has read.
+    Reasons to go without a verdict or a vendor, and the lint's acknowledged rules, go to the gate.
 
     Raises:
         NotPermittedError: only those who coordinate publish.
@@ -101,13 +94,11 @@ def publish(
     )
     if not what.strip():
         raise IncompleteError("say what changed in this version", missing=["what"])
-    decision = queries.blockers(
-        current, now=now, without_verdict=without_verdict, without_vendor=without_vendor, acknowledged=acknowledged
-    )
-    if decision.outcome is not Outcome.ALLOWED:
-        raise ConflictError(
-            "this cannot be published yet", hint="; ".join(decision.reasons), reasons=list(decision.reasons)
+    _require_open_gate(
+        queries.blockers(
+            current, now=now, without_verdict=without_verdict, without_vendor=without_vendor, acknowledged=acknowledged
         )
+    )
     version = current.version + 1
     record = drafting.next_version(queries.draft_of(current), version=version, what=what.strip(), now=now)
     _write_out(current, replace(record, status=AdvisoryStatus.FINAL), version=version, now=now)
@@ -143,6 +134,12 @@ def withdraw(*, advisory: Advisory, reason: str, by: Viewer, now: datetime) -> A
     registry.publish(entry=current.entry, record=record, by=by, now=now)
     audit.record(EventTag.ADVISORY_WITHDRAWN, subject=current.pk, actor=by.actor, at=now, facts={"version": version})
     return current
+
+
+def _require_open_gate(decision: Decision[Outcome]) -> None:
+    if decision.outcome is not Outcome.ALLOWED:
+        reasons = list(decision.reasons)
+        raise ConflictError("this cannot be published yet", hint="; ".join(reasons), reasons=reasons)
 
 
 def _write_out(advisory: Advisory, record: Record, *, version: int, now: datetime) -> None:

@@ -57,11 +57,13 @@ class WriteLock:
         if not self._threads.acquire(timeout=WAIT_SECONDS):
             raise UnavailableError("the write lock is held for too long", hint="try again in a minute")
         if self._depth == 0:
+            is_taken = False
             try:
                 self._take_file(path)
-            except BaseException:
-                self._threads.release()
-                raise
+                is_taken = True
+            finally:
+                if not is_taken:
+                    self._threads.release()
         self._depth += 1
 
     def give(self) -> None:

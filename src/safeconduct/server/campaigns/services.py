@@ -71,15 +71,9 @@ def start(
     now: datetime,
     criterion: Criterion | None = None,
 ) -> Campaign:
-    """Freeze the terms, commit to the draws, and put the campaign into the queue.
+    """Freeze the terms, commit to the draws, and put the campaign into the queue; a vendor cannot judge its own fix.
 
-    Args:
-        claim: the fix to test.
-        unpatched: the target as reported, on which the harness must still reproduce the flaw.
-        patched: the target with the claimed fix.
-        by: who starts it; the vendor cannot judge its own fix.
-        now: the instant of the act.
-        criterion: other terms than the bundle's own, set before the first call.
+    `criterion` sets other terms than the bundle's own.
 
     Raises:
         NotPermittedError: only those who coordinate start campaigns.
@@ -87,10 +81,7 @@ def start(
         MalformedError: the bundle cannot be run, or the criterion contradicts itself.
     """
     by.require(Role.COORDINATOR)
-    if unpatched.pk == patched.pk or patched.role != TargetRole.PATCHED or unpatched.role != TargetRole.UNPATCHED:
-        raise ConflictError("a campaign needs the target as reported and the one with the fix", hint="grant both")
-    if Campaign.objects.filter(claim__case=claim.case, state__in=ACTIVE).exists():
-        raise ConflictError("a campaign of this case is running", hint="wait for its verdict, or cancel it")
+    _require_startable(claim, unpatched, patched)
     bundle = bundle_of(claim.case)
     terms = criterion or bundle.criterion
     check_criterion(terms)
@@ -114,6 +105,13 @@ def start(
         facts={"case": claim.case_id, "criterion": campaign.criterion_sha256, "commitment": campaign.commitment},
     )
     return campaign
+
+
+def _require_startable(claim: FixClaim, unpatched: Target, patched: Target) -> None:
+    if unpatched.pk == patched.pk or patched.role != TargetRole.PATCHED or unpatched.role != TargetRole.UNPATCHED:
+        raise ConflictError("a campaign needs the target as reported and the one with the fix", hint="grant both")
+    if Campaign.objects.filter(claim__case=claim.case, state__in=ACTIVE).exists():
+        raise ConflictError("a campaign of this case is running", hint="wait for its verdict, or cancel it")
 
 
 @atomic_write
