@@ -97,13 +97,8 @@ def start(
     )
     campaign.secret = vault.seal(held_out.salt + held_out.seed, subject=claim.case_id, place=secret_place(campaign.pk))
     campaign.save(force_insert=True)
-    audit.record(
-        EventTag.CAMPAIGN_STARTED,
-        subject=campaign.pk,
-        actor=by.actor,
-        at=now,
-        facts={"case": claim.case_id, "criterion": campaign.criterion_sha256, "commitment": campaign.commitment},
-    )
+    facts = {"case": claim.case_id, "criterion": campaign.criterion_sha256, "commitment": campaign.commitment}
+    audit.record(EventTag.CAMPAIGN_STARTED, subject=campaign.pk, actor=by.actor, at=now, facts=facts)
     return campaign
 
 
