@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ledger.factories import KEY, make_world
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -25,6 +26,9 @@ from safeconduct.domain.bundle import MutatorName
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.evidence import Criterion
 from safeconduct.errors import SafeconductError
+from safeconduct.ledger.entry import decode_entry
+from safeconduct.ledger.reader import from_folder
+from safeconduct.ledger.receipt import prove
 from safeconduct.server.project.config import PLACES, PREFIX, TESTS_PREFIX, Config, load_config
 from safeconduct.verification.bundle.checks import Level, check_bundle
 from safeconduct.verification.bundle.store import read_bundle
@@ -80,6 +84,19 @@ def calls(text: str) -> Iterator[tuple[str, list[str]]]:
             while words[1:] and " ".join(words) not in known and " ".join(words[:-1]) in known:
                 words.pop()
             yield " ".join(words), re.findall(r"(?<!\S)--[a-z][a-z-]*", match[2])
+
+
+def lay_out_papers(folder: Path) -> None:
+    """Put a receipt, its opening and the verifier key into the folder, as a reporter saves them from a mailbox."""
+    world = make_world(folder / "world")
+    opening = world.commit()
+    world.beat()
+    (folder / "opening.json").write_bytes(opening.to_json())
+    (folder / "log.vkey").write_text(f"{KEY.verifier}\n", encoding="utf-8")
+    for index in range(16):
+        receipt = prove(from_folder(world.folder), index, key=KEY.verifier)
+        if decode_entry(receipt.entry).commitment == opening.commitment():
+            (folder / "receipt.tlog-proof").write_text(str(receipt), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -182,6 +199,7 @@ def test_the_commands_of_a_lesson_answer_as_shown(path: Path, tmp_path: Path) ->
     lesson = [line for block in re.findall(r"```console\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
               for line in block.splitlines()]  # fmt: skip
     shutil.copytree(DOCS / "examples", tmp_path / "docs" / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    lay_out_papers(tmp_path)
     answer: list[str] = []
 
     for line in lesson:
