@@ -20,6 +20,7 @@ from safeconduct.errors import SandboxError, TargetError
 from safeconduct.verification.sandbox import BoxResult, CheckResult, Sandbox, require_sound, self_check
 from safeconduct.verification.sandbox.box import BOX_UID, MAX_OUTPUT, _system_folders
 from safeconduct.verification.sandbox.seccomp import filter_program
+from safeconduct.verification.sandbox.selfcheck import _uid_of
 
 LIMITS = Limits(memory_bytes=512 << 20, processes=16, file_bytes=1 << 20, cpu_seconds=10, wall_seconds=20.0)
 
@@ -167,6 +168,11 @@ def test_a_box_without_the_filter_is_noticed(tmp_path: Path) -> None:
     )
 
     assert failed(self_check(sandbox)) >= {"identity", "first_process", "sockets", "io_uring", "kernel_programs"}
+
+
+def test_a_box_whose_user_cannot_be_told_counts_as_the_superuser_s() -> None:
+    assert _uid_of(-1) == 0
+    assert _uid_of(os.getpid()) == os.getuid()
 
 
 def test_nothing_checked_is_not_sound() -> None:

@@ -202,7 +202,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackScript:
-    """What `attack.json` says. `commitment` is the SHA-256 made at intake, empty before; every campaign makes its own."""
+    """What `attack.json` says. `commitment` is the SHA-256 made at intake, empty before; a campaign has its own."""
 
     steps: tuple[Step, ...]
     seeds: tuple[Seed, ...]
