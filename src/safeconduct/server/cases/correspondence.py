@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages of a case: to all participants, into a private room, or into the reporter's mailbox.
 
+Those who coordinate write to all. A participant writes into its private room, because a message of one vendor to all
+would tell every other vendor of it; what all should know the coordinator passes on.
+
 Every text is sealed under the case's key and carries a mark of the Traffic Light Protocol 2.0. The reporter has no
 account here: what is written to the reporter goes into the mailbox of the report.
 """
@@ -29,6 +32,13 @@ from safeconduct.server.intake.models import MailboxMessage, MessageKind
 from safeconduct.server.parties.viewer import Viewer
 
 MESSAGE_LIMIT = 50_000
+TLP_WORDS = {
+    Tlp.RED: "TLP:RED: for the eyes of those addressed only",
+    Tlp.AMBER_STRICT: "TLP:AMBER+STRICT: within the recipient's organization",
+    Tlp.AMBER: "TLP:AMBER: also to those clients who need it",
+    Tlp.GREEN: "TLP:GREEN: within the community",
+    Tlp.CLEAR: "TLP:CLEAR: for everybody",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +63,7 @@ def post(
     """Write to all participants, or into the private room of one of them and the coordinators.
 
     Raises:
-        NotPermittedError: the author's seat is another's or only looks on, or the room is not the author's own.
+        NotPermittedError: the author's seat is another's or only looks on, or may not write there.
         NotFoundError: the content of the case is not open to the author.
         ConflictError: the case is closed, or the room is none.
         IncompleteError: there is no text.
@@ -63,8 +73,7 @@ def post(
     require_open(current)
     own = _author(author, current, by)
     queries.require_content(by, current)
-    if room is not None:
-        _require_room(room, current, own, by)
+    _require_room(room, current, own, by)
     if not text.strip():
         raise IncompleteError("there is no text", hint="write a sentence", missing=["text"])
     if len(text) > MESSAGE_LIMIT:
@@ -149,7 +158,11 @@ def _author(seat: Participant, case: Case, by: Viewer) -> Participant:
     return own
 
 
-def _require_room(room: Participant, case: Case, author: Participant, by: Viewer) -> None:
+def _require_room(room: Participant | None, case: Case, author: Participant, by: Viewer) -> None:
+    if room is None:
+        if author.role != CaseRole.COORDINATOR:
+            raise NotPermittedError("only the coordinator writes to all", hint="write to the coordinator")
+        return
     if room.case_id != case.pk or room.role in queries.SHARED_ROLES:
         raise ConflictError("there is no such room in this case", hint="choose a participant, or write to all")
     if room.pk != author.pk and not by.has(Role.COORDINATOR):

@@ -10,7 +10,7 @@ rejected. Who was late may still accept the terms in force.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 from safeconduct.domain.case import Consent, ConsentEvent, EmbargoEvent, EmbargoState, ProtocolMessage
 from safeconduct.domain.embargo import Answer, EmbargoTerms, Resolution
@@ -46,6 +46,8 @@ from safeconduct.server.cases.steps import (
 )
 from safeconduct.server.intake.models import Report
 from safeconduct.server.parties.viewer import ANYONE, Viewer
+from safeconduct.server.rulebook import queries as rulebook
+from safeconduct.server.rulebook.models import PolicyKind
 
 M = ProtocolMessage
 LAST_MINUTE = time(23, 59, tzinfo=UTC)
@@ -56,13 +58,15 @@ BY_PROXY = (CaseRole.REPORTER, CaseRole.FINDER)
 def begin(
     *, case: Case, coordinator: Participant, reporter: Participant, wish: DisclosureWish, by: Viewer, now: datetime
 ) -> Case:
-    """Put the default embargo of the tier in force, or the reporter's date if that is earlier.
+    """Put the default embargo in force, or the reporter's date if that is earlier.
 
-    A reporter who asks for no date has agreed to the default by reporting. Where the public knows already, or attacks
-    are observed, there is no embargo.
+    The default is that of the tier, and at most that of the published policy. A reporter who asks for no date has
+    agreed to it by reporting. Where the public knows already, or attacks are observed, there is no embargo.
     """
     tier = _tier(case)
-    default = EmbargoTerms(id=new_embargo_id(), by=coordinator.pk, ends_at=now + embargo_rules.default_length(tier))
+    promised = timedelta(days=rulebook.policy_in_force(PolicyKind.EMBARGO, now=now).embargo_days)
+    length = min(embargo_rules.default_length(tier), promised)
+    default = EmbargoTerms(id=new_embargo_id(), by=coordinator.pk, ends_at=now + length)
     wished = _wished(wish, reporter)
     found = embargoes.opening(
         proposals=wished,

@@ -26,12 +26,14 @@ class News(StrEnum):
     TERMS = "terms"
     EMBARGO_ENDED = "embargo_ended"
     INVITED = "invited"
+    LEAK = "leak"
 
 
 NEWS_WORDS = {
     News.MESSAGE: "Somebody wrote a message in a case you take part in.",
     News.TERMS: "The terms of an embargo you were asked to keep have changed, or others are proposed.",
     News.EMBARGO_ENDED: "The embargo of a case you take part in has ended.",
+    News.LEAK: "Something of a case you take part in is public. A new date has to be agreed on.",
     News.INVITED: "You are invited to a coordinated disclosure.",
 }
 

@@ -23,6 +23,7 @@ from safeconduct.domain.systems import UNKNOWN, AffectedSystem
 from safeconduct.errors import NotFoundError
 from safeconduct.policy.decision import Outcome
 from safeconduct.policy.embargo_course import may_see_case
+from safeconduct.policy.embargo_rules import embargo_rules
 from safeconduct.policy.ml_profile import parse_profile
 from safeconduct.server.audit import vault
 from safeconduct.server.cases.models import Case, EmbargoTerm, Participant, TermState
@@ -69,6 +70,17 @@ def open_cases() -> QuerySet[Case]:
     return cases.prefetch_related("participants", "terms").order_by("opened_at", "pk")
 
 
+def to_lapse(now: datetime) -> QuerySet[Case]:
+    """Return the open cases in which somebody has let the time for an answer pass."""
+    silent = Q(
+        participants__consent=Consent.INVITED,
+        participants__left_at__isnull=True,
+        participants__asked_at__lte=now - embargo_rules().answer_default,
+    )
+    waiting = Q(terms__state=TermState.PROPOSED, terms__answer_by__lte=now)
+    return Case.objects.filter(silent | waiting, closed_at__isnull=True).distinct()
+
+
 def seats_of(viewer: Viewer) -> QuerySet[Participant]:
     """Return the seats that the viewer holds: its own, by invitation, and those of its organizations."""
     if viewer.party_id is None:
@@ -101,6 +113,15 @@ def require_seat(viewer: Viewer, case: Case) -> Participant:
 def desk_seat(case: Case) -> Participant:
     """Return the seat of those who coordinate, from which all of them write."""
     return case.participants.filter(role=CaseRole.COORDINATOR).earliest("invited_at", "pk")
+
+
+def voice_of(viewer: Viewer, case: Case) -> Participant:
+    """Return the seat from which the viewer speaks: the desk's for those who coordinate, else its own.
+
+    Raises:
+        NotFoundError: the viewer has none.
+    """
+    return desk_seat(case) if viewer.has(Role.COORDINATOR) else require_seat(viewer, case)
 
 
 def acting_seat(viewer: Viewer, case: Case, participant_id: str) -> Participant:
@@ -299,7 +320,11 @@ def facts_of_seat(seat: Participant, case: Case) -> CaseFacts:
 
 
 def facts_of_report(row: Report) -> CaseFacts:
-    """Return what the clocks of a report look at before it has a case."""
+    """Return what the clocks of a report look at before it has a case.
+
+    Raises:
+        ConfigurationError: the shipped profile is damaged.
+    """
     assessment = getattr(row, "assessment", None)
     return CaseFacts(
         received_at=row.received_at,

@@ -25,7 +25,7 @@ from safeconduct.server.audit import vault
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.cases import negotiation, queries
 from safeconduct.server.cases.invitations import Guest, Invited, invite
-from safeconduct.server.cases.models import Case, Participant
+from safeconduct.server.cases.models import Case, EmbargoTerm, Participant
 from safeconduct.server.cases.notices import News, tell_all
 from safeconduct.server.cases.places import override_place, title_place
 from safeconduct.server.cases.steps import (
@@ -135,6 +135,22 @@ def take_seat(*, case: Case, seat: Participant, by: Viewer, now: datetime) -> Pa
         audit.record(EventTag.PARTICIPANT_JOINED, subject=current.pk, actor=by.actor, at=now, facts={"seat": own.pk})
     if queries.is_open_to(own, current):
         negotiation.hand_over(seat=own, case=current, now=now)
+    return own
+
+
+@atomic_write
+def come(
+    *, case: Case, seat: Participant, by: Viewer, now: datetime, term: EmbargoTerm | None = None, accepts: bool = False
+) -> Participant:
+    """Take a seat and answer the embargo in force in one act; without terms there is nothing to answer.
+
+    Raises:
+        NotPermittedError: the seat is another's.
+        ConflictError: the terms are not open any more.
+    """
+    own = take_seat(case=case, seat=seat, by=by, now=now)
+    if term is not None:
+        negotiation.answer(term=term, seat=own, accepts=accepts, by=by, now=now)
     return own
 
 

@@ -148,6 +148,18 @@ def error_response(request: HttpRequest, error: SafeconductError) -> HttpRespons
     return render(request, "error.html", {"problem": problem(error), "status": status.value}, status=status)
 
 
+def from_database(exception: Exception) -> SafeconductError | None:
+    """Return our error for what the database cannot take or do; nothing for every other fault."""
+    match exception:
+        case DataError():
+            # Such as a zero byte, which PostgreSQL keeps in no text.
+            return MalformedError("a value cannot be stored", hint="look for odd signs in it")
+        case DatabaseError() | InterfaceError() if is_out_of_reach(exception):
+            return UnavailableError("the database is out of reach", hint="try again later")
+        case _:
+            return None
+
+
 def needs_second_factor(party: Party) -> bool:
     """Tell whether the party must set up a second factor before it may go on."""
     if not settings.SAFECONDUCT.demands_second_factor or party.roles.isdisjoint(FACTOR_ROLES):
@@ -183,18 +195,8 @@ class ErrorPages:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer an error of ours, what the database cannot take or do; leave the rest to Django."""
-        match exception:
-            case SafeconductError():
-                return error_response(request, exception)
-            case DataError():
-                # Such as a zero byte, which PostgreSQL keeps in no text.
-                return error_response(
-                    request, MalformedError("a value cannot be stored", hint="look for odd signs in it")
-                )
-            case DatabaseError() | InterfaceError() if is_out_of_reach(exception):
-                return error_response(request, UnavailableError("the database is out of reach", hint="try again later"))
-            case _:
-                return None
+        ours = exception if isinstance(exception, SafeconductError) else from_database(exception)
+        return None if ours is None else error_response(request, ours)
 
 
 def _with_party(request: HttpRequest) -> PartyRequest:

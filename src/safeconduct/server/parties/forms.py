@@ -8,6 +8,7 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
+from safeconduct.domain.instants import is_zone
 from safeconduct.domain.parties import Role, Scope
 from safeconduct.server.parties import queries
 from safeconduct.server.parties.models import HANDLE_LENGTH, NAME_LENGTH, Party
@@ -121,3 +122,21 @@ class TokenForm(forms.Form):
     def clean_scopes(self) -> frozenset[Scope]:
         """Return the chosen scopes."""
         return frozenset(Scope(scope) for scope in self.cleaned_data["scopes"])
+
+
+class ZoneForm(forms.Form):
+    """In which zone a person reads times."""
+
+    zone = forms.CharField(
+        label="Time zone",
+        max_length=64,
+        help_text="A name such as Europe/Berlin, America/New_York, Asia/Tokyo, or UTC. UTC is always shown beside it.",
+        widget=forms.TextInput(attrs={"list": "zones", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+    def clean_zone(self) -> str:
+        """Return the name if this machine knows the zone."""
+        zone: str = self.cleaned_data["zone"].strip()
+        if not is_zone(zone):
+            raise ValidationError("No such time zone is known here.")
+        return zone

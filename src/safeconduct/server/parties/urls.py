@@ -18,6 +18,7 @@ urlpatterns = [
     path("join/<str:secret>/", views.join, name="join"),
     path("new-password/<str:secret>/", views.new_password, name="new_password"),
     path("account/", views.account, name="account"),
+    path("account/zone/", views.zone, name="zone"),
     path("account/tokens/<str:token_id>/revoke/", views.revoke_token, name="revoke_token"),
     path("account/sessions/<str:reference>/end/", views.end_session, name="end_session"),
 ]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages of people: who is here, invitations, one's own account with tokens and sessions."""
 
+from zoneinfo import available_timezones
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -11,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from safeconduct.domain.parties import Role
 from safeconduct.server.parties import links, queries, services
 from safeconduct.server.parties.access import OpenRequest, PartyRequest, acts_for, open_to_all
-from safeconduct.server.parties.forms import InviteForm, JoinForm, PasswordForm, RolesForm, TokenForm
+from safeconduct.server.parties.forms import InviteForm, JoinForm, PasswordForm, RolesForm, TokenForm, ZoneForm
+from safeconduct.server.parties.zones import COOKIE, COOKIE_SECONDS, zone_name_of
 
 
 @require_safe
@@ -188,3 +191,24 @@ def end_session(request: PartyRequest, reference: str) -> HttpResponse:
         return redirect("home")
     messages.success(request, "The session is ended.")
     return redirect("parties:account")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@acts_for()
+def zone(request: PartyRequest) -> HttpResponse:
+    """Choose the time zone in which times are shown beside UTC."""
+    form = ZoneForm(request.POST or None, initial={"zone": zone_name_of(request)})
+    if not form.is_valid():
+        context = {"form": form, "zones": sorted(available_timezones())}
+        return render(request, "parties/zone.html", context, status=422 if form.is_bound else 200)
+    messages.success(request, f"Times are shown in {form.cleaned_data['zone']} and in UTC.")
+    response = redirect("parties:account")
+    response.set_cookie(
+        COOKIE,
+        form.cleaned_data["zone"],
+        max_age=COOKIE_SECONDS,
+        secure=settings.SAFECONDUCT.is_https,
+        httponly=True,
+        samesite="Strict",
+    )
+    return response

@@ -19,6 +19,8 @@ urlpatterns = [
     path("targets/", include("safeconduct.server.authorizations.urls")),
     path("register/", include("safeconduct.server.registry.urls")),
     path("advisories/", include("safeconduct.server.advisories.urls")),
+    path("cases/", include("safeconduct.server.cases.urls")),
+    path("cases/", include("safeconduct.server.clock.urls")),
     path("campaigns/", include("safeconduct.server.campaigns.urls")),
     path("measures/", include("safeconduct.server.metrics.urls")),
     path("api/", include("safeconduct.server.api.urls")),

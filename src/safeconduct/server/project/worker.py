@@ -20,6 +20,7 @@ from django.utils import timezone
 from safeconduct.errors import SafeconductError
 from safeconduct.server.audit import tasks as audit_tasks
 from safeconduct.server.campaigns import tasks as campaigns_tasks
+from safeconduct.server.clock import tasks as clock_tasks
 from safeconduct.server.intake import tasks as intake_tasks
 from safeconduct.server.outbox import services as outbox
 from safeconduct.server.outbox import tasks as outbox_tasks
@@ -27,6 +28,7 @@ from safeconduct.server.triage import tasks as triage_tasks
 
 log = logging.getLogger("safeconduct.worker")
 HEARTBEAT = timedelta(seconds=5)
+SWEEP = timedelta(seconds=5)
 TIDY = timedelta(minutes=10)
 
 
@@ -50,6 +52,7 @@ def tasks() -> tuple[Task, ...]:
         Task(name="triage.assess", run=triage_tasks.assess, every=often),
         Task(name="triage.gate", run=triage_tasks.run_gate, every=often),
         Task(name="intake.tidy", run=intake_tasks.tidy, every=timedelta(hours=1)),
+        Task(name="clock.sweep", run=clock_tasks.sweep, every=max(often, SWEEP)),
         Task(name="campaigns.run", run=campaigns_tasks.run, every=often),
     )
 
