@@ -98,6 +98,7 @@ class Handler(BaseHTTPRequestHandler):
     deployments: Deployments
     key: str
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """Say that the endpoint is there."""
