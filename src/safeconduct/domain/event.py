@@ -37,6 +37,8 @@ class EventTag(StrEnum):
     REPORT_OPENED = "intake:report:opened"
     GATE_RAN = "triage:gate:ran"
     GATE_SKIPPED = "triage:gate:skipped"
+    GATE_ASKED = "triage:gate:asked"
+    RESTRICTED_SHOWN = "triage:restricted:shown"
     ASSESSMENT_MADE = "triage:assessment:made"
     ASSESSMENT_OVERRIDDEN = "triage:assessment:overridden"
     REPORT_ACCEPTED = "triage:report:accepted"

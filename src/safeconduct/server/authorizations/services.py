@@ -2,6 +2,7 @@
 """The acts on targets: grant, suspend, resume, revoke; set calls aside for a run, and write down what it spent."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -20,6 +21,19 @@ from safeconduct.server.authorizations.terms import require_terms
 from safeconduct.server.parties.viewer import Viewer
 
 REASON_LENGTH = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """Calls that are set aside: the target, and its grant narrowed to these calls. End it with `settle`."""
+
+    target: Target
+    terms: TargetGrant
+
+    @property
+    def calls(self) -> int:
+        """Return how many calls are set aside."""
+        return self.terms.caps.calls
 
 
 @atomic_write
@@ -92,26 +106,32 @@ def revoke(*, target: Target, reason: str, by: Viewer, now: datetime) -> Target:
 
 
 @atomic_write
-def reserve(*, target_id: str, calls: int, now: datetime) -> Target:
+def reserve(*, target_id: str, least: int, most: int, now: datetime) -> Reservation:
     """Set calls aside for a run, so that runs at the same time cannot spend them twice.
 
-    Return the target as it was before: its grant (`queries.grant_of`) still counts these calls as left.
+    As many are set aside as are left, up to `most`.
 
     Raises:
-        NotPermittedError: the target may not be tested any more, or has too few calls left.
+        NotPermittedError: the target may not be tested any more, or has fewer than `least` calls left.
     """
     target = Target.objects.select_for_update().filter(pk=target_id).first()
     if target is None or not queries.usable(now).filter(pk=target_id).exists():
         raise NotPermittedError("the target may not be tested now", hint="look at its state, window and caps")
-    if queries.calls_left(target) < calls:
-        raise NotPermittedError("too few calls are left in the grant", hint="grant the target anew with more")
-    Target.objects.filter(pk=target_id).update(calls_reserved=F("calls_reserved") + calls)
-    return target
+    calls = min(most, queries.calls_left(target))
+    if calls < least:
+        raise NotPermittedError(f"fewer than {least} calls are left in the grant", hint="grant the target anew")
+    terms = queries.grant_of(target)
+    target.calls_reserved += calls
+    target.save(update_fields=["calls_reserved"])
+    return Reservation(target=target, terms=replace(terms, caps=replace(terms.caps, calls=calls)))
 
 
 @atomic_write
 def settle(*, target_id: str, reserved: int, calls: int, tokens: int) -> None:
-    """Give back what was set aside and write down what was spent; of a run that broke off, all counts as spent."""
+    """Give back what was set aside and write down what was spent.
+
+    Of a run that broke off nobody knows what it spent: the caller counts all that was set aside.
+    """
     Target.objects.filter(pk=target_id).update(
         calls_reserved=F("calls_reserved") - reserved,
         calls_used=F("calls_used") + calls,

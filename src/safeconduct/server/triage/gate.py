@@ -1,128 +1,207 @@
 # SPDX-License-Identifier: Apache-2.0
 """The evidence gate: a report's bundle is run against a granted target before a person looks.
 
-A run is claimed by a lease in one transaction, made outside of any, and written down in another; a crash leaves a lease
-that ends. Without a granted target the report waits as "not run". The run keeps counts and digests, never what was
-asked or answered.
+A run is claimed by a lease in one transaction, made outside of any, and written down in another. First the bundle is
+read and checked, with or without a target: one that cannot be used is "invalid". Without a granted target the report
+waits as "not run", and is looked at again when a target comes to be usable. A target that hangs or fails is an "error",
+and the run is made again later, three times at most.
+
+Calls are set aside at the target before the first one; a crash leaves a lease that ends, and counts all calls that were
+set aside as spent. Somebody who suspends the target stops a run that is going on. A run keeps counts and digests,
+sealed, never what was asked or answered.
 """
 
-import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
 from safeconduct.domain.event import EventTag
-from safeconduct.errors import MalformedError, SafeconductError, TooLargeError
+from safeconduct.domain.parties import Role
+from safeconduct.domain.safe_json import canonical_json
+from safeconduct.errors import ConflictError, MalformedError, NotPermittedError, SafeconductError, TooLargeError
+from safeconduct.policy.duplicates import Match
 from safeconduct.server.audit import services as audit
+from safeconduct.server.audit import vault
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Target
-from safeconduct.server.authorizations.secret_files import secrets_named
+from safeconduct.server.authorizations.services import Reservation
 from safeconduct.server.intake import queries as intake
 from safeconduct.server.intake.models import Report
-from safeconduct.server.triage import services
-from safeconduct.server.triage.models import GateRun, GateState
+from safeconduct.server.parties.viewer import Viewer
+from safeconduct.server.triage import known, queries, services
+from safeconduct.server.triage.assessing import lock
+from safeconduct.server.triage.models import Assessment, GateRun, GateState
+from safeconduct.server.triage.places import detail_place
+from safeconduct.server.triage.running import BUSY, Clock, Outcome, Plan, attempt
 from safeconduct.verification.bundle import read_bundle
-from safeconduct.verification.reproduction import Finding, Reproduction, reproduce
-from safeconduct.verification.targets import target_for
+from safeconduct.verification.bundle.checks import require_runnable
 
-LEASE = timedelta(minutes=20)
-SEED_BYTES = 32
-STATES = {
-    Finding.REPRODUCED: GateState.REPRODUCED,
-    Finding.NOT_REPRODUCED: GateState.NOT_REPRODUCED,
-    Finding.INVALID: GateState.INVALID,
-    Finding.ERROR: GateState.ERROR,
-}
+LEASE = timedelta(minutes=5)
 NO_TARGET = "no target that stands for the reported system is granted now"
+OTHER_KIND = "a target is granted, but the bundle is for a target of another kind"
+BROKE_OFF = "the run broke off before its end"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What to write down of a run."""
+def run(row: Report, *, now: datetime, clock: Clock) -> GateRun:
+    """Run the gate for one report: claim, check, run, write down, and let the rules look again.
 
-    state: GateState
-    reason: str
-    found: Reproduction | None = None
-    seed: str = ""
-
-
-def run(row: Report, *, now: datetime) -> GateRun:
-    """Run the gate for one report: claim, run, write down, and let the rules look again."""
-    target = authorizations.matching(intake.opened(row).told.affects, now=now)
-    claimed = _claim(row, target, now=now)
-    if target is None:
+    Raises:
+        SealError: the report was shredded.
+    """
+    targets = authorizations.matching(intake.opened(row).told.affects, now=now)
+    last = queries.last_run(row)
+    if last is not None and last.state == GateState.NOT_RUN and not targets:
+        return _looked_again(last, now=now)
+    claimed, is_ours = _claim(row, now=now)
+    if not is_ours:
         return claimed
-    outcome = _reproduce(row, target)
-    return _write_down(claimed, outcome, target, now=timezone.now())
+    outcome = _outcome(claimed, row, targets, clock=clock)
+    return _write_down(claimed, outcome, known.candidates(row), now=clock())
 
 
 @atomic_write
-def _claim(row: Report, target: Target | None, *, now: datetime) -> GateRun:
+def request(*, assessment: Assessment, by: Viewer, now: datetime) -> GateRun:
+    """Ask for another run, whatever came out before.
+
+    Raises:
+        NotPermittedError: only those who coordinate ask for it.
+        ConflictError: there is nothing to run, or a run waits or goes on already.
+    """
+    by.require(Role.COORDINATOR)
+    row = lock(assessment.report)
+    if not row.has_bundle or row.status not in intake.OPEN:
+        raise ConflictError("there is nothing to run", hint="the report has no bundle, or is decided")
     last = row.gate_runs.select_for_update().first()
-    if target is None:
-        if last is not None and last.state == GateState.NOT_RUN:
-            return last
-        audit.record(EventTag.GATE_SKIPPED, subject=row.pk, at=now)
-        skipped = GateRun.objects.create(report=row, state=GateState.NOT_RUN, reason=NO_TARGET, made_at=now)
-        services.renew_after_gate(run=skipped, now=now)
-        return skipped
-    claimed = GateRun.objects.create(
-        report=row,
-        target=target,
-        state=GateState.RUNNING,
-        attempts=(last.attempts if last else 0) + 1,
-        made_at=now,
-        started_at=now,
-        lease_until=now + LEASE,
-    )
-    services.renew_after_gate(run=claimed, now=now)
-    return claimed
+    if last is not None and last.state == GateState.QUEUED:
+        raise ConflictError("a run is asked for already", hint="wait for it")
+    if last is not None and last.state == GateState.RUNNING and not _is_left(last, now=now):
+        raise ConflictError("a run is going on", hint="wait for its end")
+    if last is not None and last.state == GateState.RUNNING:
+        _break_off(last, now=now)
+    asked = GateRun.objects.create(report=row, state=GateState.QUEUED, made_at=now)
+    audit.record(EventTag.GATE_ASKED, subject=row.pk, actor=by.actor, at=now)
+    _show(row, GateState.QUEUED)
+    return asked
 
 
-def _reproduce(row: Report, granted: Target) -> Outcome:
-    seed = secrets.token_bytes(SEED_BYTES)
+@atomic_write
+def _looked_again(last: GateRun, *, now: datetime) -> GateRun:
+    GateRun.objects.filter(pk=last.pk, state=GateState.NOT_RUN).update(ended_at=now)
+    last.ended_at = now
+    return last
+
+
+@atomic_write
+def _claim(row: Report, *, now: datetime) -> tuple[GateRun, bool]:
+    """Return the run that is ours now, or the one that keeps us from it; and which of both."""
+    locked = lock(row)
+    last = locked.gate_runs.select_for_update().first()
+    if last is not None and last.state == GateState.RUNNING:
+        if not _is_left(last, now=now):
+            return last, False
+        _break_off(last, now=now)
+        if last.attempts >= queries.GATE_ATTEMPTS:
+            return last, False
+    # What was only asked for, or found no target, becomes the run; what ended is kept.
+    is_free = last is not None and last.state in {GateState.QUEUED, GateState.NOT_RUN}
+    claimed = last if last is not None and is_free else GateRun(report=locked, made_at=now)
+    claimed.attempts = 1 if last is None or is_free else last.attempts + 1
+    claimed.state, claimed.started_at, claimed.lease_until, claimed.ended_at = GateState.RUNNING, now, now + LEASE, None
+    claimed.save()
+    _show(locked, GateState.RUNNING)
+    return claimed, True
+
+
+def _outcome(claimed: GateRun, row: Report, targets: Sequence[Target], *, clock: Clock) -> Outcome:
+    """Check the bundle, choose a target, and run."""
     try:
         bundle = read_bundle(intake.bundle_of(row) or b"")
+        require_runnable(bundle)
+        plan = Plan.of(bundle)
     except (MalformedError, TooLargeError) as error:
         return Outcome(state=GateState.INVALID, reason=error.message)
-    try:
-        target = target_for(
-            bundle,
-            authorizations.grant_of(granted),
-            clock=timezone.now,
-            secrets=secrets_named(granted.secret_name),
-        )
-        found = reproduce(bundle, target, seed=seed, clock=timezone.now)
     except SafeconductError as error:
         return Outcome(state=GateState.ERROR, reason=error.message)
-    return Outcome(state=STATES[found.finding], reason=found.reason, found=found, seed=seed.hex())
+    fitting = [target for target in targets if target.adapter == bundle.target.adapter]
+    if not fitting:
+        return Outcome(state=GateState.NOT_RUN, reason=OTHER_KIND if targets else NO_TARGET)
+    try:
+        reserved = _begin(claimed, fitting[0], plan, now=clock())
+    except NotPermittedError as error:
+        return Outcome(state=GateState.NOT_RUN, reason=error.message)
+    return attempt(reserved, plan, clock=clock)
 
 
 @atomic_write
-def _write_down(claimed: GateRun, outcome: Outcome, target: Target, *, now: datetime) -> GateRun:
-    current = GateRun.objects.select_for_update().select_related("report").get(pk=claimed.pk)
-    current.state, current.reason = outcome.state, outcome.reason[:400]
-    current.ended_at, current.lease_until = now, None
-    if outcome.found is not None:
-        current.calls, current.hits = outcome.found.calls, outcome.found.hits
-        current.summary = _summary(outcome.found, seed=outcome.seed)
-        authorizing.spend(target_id=target.pk, calls=outcome.found.calls, tokens=outcome.found.tokens)
+def _begin(claimed: GateRun, target: Target, plan: Plan, *, now: datetime) -> Reservation:
+    """Set the calls aside, and lengthen the lease to what the run may take."""
+    reserved = authorizing.reserve(target_id=target.pk, least=plan.calls, most=BUSY * plan.calls, now=now)
+    seconds = plan.seconds(reserved.terms.caps.calls_per_minute)
+    claimed.target, claimed.reserved = reserved.target, reserved.calls
+    claimed.lease_until = now + timedelta(seconds=seconds) + LEASE
+    claimed.save(update_fields=["target", "reserved", "lease_until"])
+    return reserved
+
+
+@atomic_write
+def _write_down(claimed: GateRun, outcome: Outcome, matches: tuple[Match, ...], *, now: datetime) -> GateRun:
+    row = lock(claimed.report)
+    current = GateRun.objects.select_for_update().get(pk=claimed.pk)
+    if current.state != GateState.RUNNING or current.started_at != claimed.started_at:
+        # The lease ended and another worker closed this run; its calls are counted already.
+        return current
+    _settle(current, calls=outcome.calls, tokens=outcome.tokens)
+    current.state, current.ended_at, current.lease_until = outcome.state, now, None
+    current.calls, current.hits = outcome.calls, outcome.found.hits if outcome.found else 0
+    _seal_detail(current, {"reason": outcome.reason, **_summary(outcome)})
     current.save()
-    audit.record(
-        EventTag.GATE_RAN, subject=current.report_id, at=now, facts={"state": current.state, "calls": current.calls}
-    )
-    services.renew_after_gate(run=current, now=now)
+    tag = EventTag.GATE_SKIPPED if outcome.state == GateState.NOT_RUN else EventTag.GATE_RAN
+    audit.record(tag, subject=row.pk, at=now, facts={"state": current.state, "calls": current.calls})
+    _show(row, current.state)
+    services.assess(row=row, now=now, matches=matches)
     return current
 
 
-def _summary(found: Reproduction, *, seed: str) -> dict[str, object]:
+def _break_off(run: GateRun, *, now: datetime) -> None:
+    """Close a run that a crash left; nobody knows what it spent, so all that was set aside counts."""
+    tokens = run.reserved * run.target.max_tokens_per_call if run.target else 0
+    run.calls = run.reserved
+    _settle(run, calls=run.reserved, tokens=tokens)
+    run.state, run.ended_at, run.lease_until = GateState.ERROR, now, None
+    _seal_detail(run, {"reason": BROKE_OFF})
+    run.save()
+    audit.record(EventTag.GATE_RAN, subject=run.report_id, at=now, facts={"state": run.state, "calls": run.calls})
+    _show(run.report, GateState.ERROR)
+
+
+def _settle(run: GateRun, *, calls: int, tokens: int) -> None:
+    if run.target_id is not None:
+        authorizing.settle(target_id=run.target_id, reserved=run.reserved, calls=calls, tokens=tokens)
+    run.reserved = 0
+
+
+def _is_left(run: GateRun, *, now: datetime) -> bool:
+    return run.lease_until is None or run.lease_until <= now
+
+
+def _show(row: Report, state: str) -> None:
+    """Let the queue show the gate's state, also of a report that is decided."""
+    Assessment.objects.filter(report=row).update(gate=state)
+
+
+def _seal_detail(run: GateRun, detail: dict[str, object]) -> None:
+    run.detail = vault.seal(canonical_json(detail), subject=run.report_id, place=detail_place(run.report_id))
+
+
+def _summary(outcome: Outcome) -> dict[str, object]:
+    found = outcome.found
+    if found is None:
+        return {}
     families: dict[str, dict[str, int]] = {}
     for trial in found.trials:
         counts = families.setdefault(trial.family, {})
-        counts[trial.outcome] = counts.get(trial.outcome, 0) + 1
+        counts[trial.outcome.value] = counts.get(trial.outcome.value, 0) + 1
     return {
         "n": found.n,
         "hits": found.hits,
@@ -131,6 +210,6 @@ def _summary(found: Reproduction, *, seed: str) -> dict[str, object]:
         "tokens": found.tokens,
         "families": families,
         "fingerprint": found.fingerprint,
-        "seed": seed,
+        "seed": outcome.seed,
         "responses": [trial.response_sha256 for trial in found.trials],
     }

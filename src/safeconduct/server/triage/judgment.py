@@ -9,33 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from safeconduct.domain.evidence import TrialSummary
 from safeconduct.domain.flaw import Track
-from safeconduct.domain.report import Answer, HarmMagnitude, Report
-from safeconduct.domain.severity import Exploitation, Severity, Tier
-from safeconduct.policy import classification, completeness, duplicates, priority, scope, severity
+from safeconduct.domain.report import Report
+from safeconduct.domain.severity import Exploitation, Severity
+from safeconduct.policy import classification, completeness, duplicates, priority, proposals, scope, severity
 from safeconduct.policy.completeness import Proof, Stage
 from safeconduct.policy.decision import Decision
 from safeconduct.policy.duplicates import Match
-from safeconduct.policy.ml_profile import UNKNOWN, MlProfile, parse_profile
-from safeconduct.policy.reliability import reliability
+from safeconduct.policy.ml_profile import PREFIX, MlProfile, parse_profile
+from safeconduct.policy.priority import Reproduction
 
-HARM = {
-    HarmMagnitude.NEGLIGIBLE: "N",
-    HarmMagnitude.MARGINAL: "M",
-    HarmMagnitude.SERIOUS: "S",
-    HarmMagnitude.CATASTROPHIC: "C",
-    HarmMagnitude.NOT_TOLD: UNKNOWN,
-}
-WIDE_USERS = 100_000
-WIDE_DEPLOYMENTS = 10
-RELIABILITY = "UPLR"
-ORDER_DIGITS = 2
+ORDER_DIGITS, MIDDLE = 2, 10
+RULES = ("scope", "classification", "severity", "profile", "coordination", "duplicates", "completeness", "priority")
+"""The names of the answers, in the order in which a page shows them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Set:
-    """What a person set instead of what follows from the report. Empty means: not set."""
+    """What a person set instead of what follows from the report. Empty means: not set.
+
+    `profile` may name some metrics only; those that it names count, X too, and the others follow from the report.
+    """
 
     cvss: str = ""
     profile: str = ""
@@ -69,61 +63,65 @@ def judge(
         MalformedError: the set vector or profile cannot be read.
     """
     kind = classification.classify(classification.facts_from(told))
-    tracks = chosen.tracks or kind.outcome
-    profile = parse_profile(chosen.profile) if chosen.profile else profile_from(told)
+    proposed = proposals.propose_profile(told, reproduced=reproduction is Reproduction.REPRODUCED)
+    profile = merged(proposed.outcome, chosen.profile)
     exploitation = chosen.exploitation or told.exploitation
     severe = severity.assess(cvss=chosen.cvss, profile=profile, exploitation=exploitation)
+    coordination = proposals.propose_coordination(told, profile, reproduction=reproduction)
     likeness = duplicates.likeness(matches)
     facts = priority.QueueFacts(
         reproduction=reproduction,
         received_at=received_at,
         tier=severe.severity.tier,
         exploitation=exploitation,
+        coordination=coordination.outcome,
         looks_like_duplicate=likeness.outcome in {duplicates.Likeness.EXACT, duplicates.Likeness.LIKELY},
     )
     answers: dict[str, Decision[object]] = {
-        "scope": _widened(scope.in_scope(told)),
-        "classification": _widened(kind),
-        "severity": _widened(severe.decision),
-        "duplicates": _widened(likeness),
-        "completeness": _widened(completeness.missing(told, stage=Stage.TRIAGE, proof=proof)),
-        "priority": _widened(priority.lane(facts)),
+        "scope": scope.in_scope(told),
+        "classification": kind,
+        "severity": severe.decision,
+        "profile": proposed,
+        "coordination": coordination,
+        "duplicates": likeness,
+        "completeness": completeness.missing(told, stage=Stage.TRIAGE, proof=proof),
+        "priority": priority.lane(facts),
     }
-    return Judgment(answers=answers, severity=severe.severity, tracks=tracks, matches=matches, order=order_of(facts))
+    return Judgment(
+        answers=answers,
+        severity=severe.severity,
+        tracks=chosen.tracks or kind.outcome,
+        matches=matches,
+        order=order_of(facts),
+    )
 
 
-def profile_from(told: Report) -> MlProfile:
-    """Return what the report itself says of the ML profile; the rest is unknown."""
-    return replace(MlProfile(), sr=_reliability(told.evidence.trials), ex=_exposure(told), hm=HARM[told.harm.magnitude])
+def merged(proposed: MlProfile, chosen: str) -> MlProfile:
+    """Return the proposed profile with the metrics that a person named.
+
+    Raises:
+        MalformedError: what the person named cannot be read.
+    """
+    if not chosen:
+        return proposed
+    said = parse_profile(chosen).answers()
+    named = {part.partition(":")[0] for part in chosen.split("/")[1:]}
+    return replace(proposed, **{key.lower(): value for key, value in said.items() if key in named})
+
+
+def difference(profile: MlProfile, *, proposed: MlProfile) -> str:
+    """Return the metrics in which a profile differs from the proposed one, as `merged` takes them; empty if in none."""
+    usual = proposed.answers()
+    parts = [f"{key}:{value}" for key, value in profile.answers().items() if value != usual[key]]
+    return "/".join([PREFIX, *parts]) if parts else ""
 
 
 def order_of(facts: priority.QueueFacts) -> str:
     """Return the sort key as text that sorts the same way in every database."""
     *ranks, received_at = priority.sort_key(facts)
-    return "/".join(f"{rank + 10:0{ORDER_DIGITS}d}" for rank in ranks) + f"/{received_at:%Y%m%d%H%M%S}"
+    return "/".join(f"{rank + MIDDLE:0{ORDER_DIGITS}d}" for rank in ranks) + f"/{received_at:%Y%m%d%H%M%S}"
 
 
 def provisional(found: Severity) -> bool:
     """Tell whether the tier rests on something that is not known yet."""
     return found.tier_low is not found.tier
-
-
-def _reliability(trials: tuple[TrialSummary, ...]) -> str:
-    values = [reliability(summary).outcome for summary in trials if summary.n is not None]
-    known = [value for value in values if value in RELIABILITY]
-    return max(known, key=RELIABILITY.index) if known else UNKNOWN
-
-
-def _exposure(told: Report) -> str:
-    reach = told.exposure
-    if reach.gpai_systemic is Answer.YES or reach.critical_sectors:
-        return "3"
-    if (reach.users or 0) >= WIDE_USERS or (reach.downstream_deployments or 0) >= WIDE_DEPLOYMENTS:
-        return "2"
-    return UNKNOWN if reach.users is None and reach.downstream_deployments is None else "1"
-
-
-def _widened(decision: Decision[object] | Decision[Tier]) -> Decision[object]:
-    return Decision(
-        outcome=decision.outcome, reasons=decision.reasons, rules=decision.rules, inputs=dict(decision.inputs)
-    )

@@ -84,8 +84,8 @@ class AssessmentState(models.TextChoices):
 class Assessment(models.Model):
     """What the rules answered and what a person made of it.
 
-    `facts` are the values a person set (codes, no text), `answers` the decisions of the rules as data and `overrides` the
-    person's changes, each with who, when and why; these two are sealed. `rulebook` names the versions of the tables
+    `facts` are the values a person set (codes, no text), `answers` the decisions of the rules as data and `overrides`
+    the person's changes, each with who, when and why; these two are sealed. `rulebook` names the versions of the tables
     used. A duplicate names the earlier report, or the public entry of the register.
     """
 

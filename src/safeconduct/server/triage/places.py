@@ -7,3 +7,18 @@ from safeconduct.crypto.sealing import Place
 def appeal_place(assessment_id: str) -> Place:
     """Return the place of an appeal's text."""
     return Place(table="triage_appeal", column="body", row=assessment_id)
+
+
+def answers_place(assessment_id: str) -> Place:
+    """Return the place of what the rules answered."""
+    return Place(table="triage_assessment", column="answers", row=assessment_id)
+
+
+def overrides_place(assessment_id: str) -> Place:
+    """Return the place of what a person set, and why."""
+    return Place(table="triage_assessment", column="overrides", row=assessment_id)
+
+
+def detail_place(report_id: str) -> Place:
+    """Return the place of what a run of the gate leaves; bound to its report, because a run has no number at first."""
+    return Place(table="triage_gaterun", column="detail", row=report_id)

@@ -1,52 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads of triage: the queue, one assessment, what is known that looks alike, and what waits for the gate."""
+"""Reads of triage: the queue, one assessment with its sealed parts opened, appeals, and what waits for the rules."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
 from safeconduct.domain.parties import Role
+from safeconduct.domain.safe_json import read_json
 from safeconduct.errors import NotFoundError
-from safeconduct.policy import comparables
-from safeconduct.policy.duplicates import Corpus, Item, Match
 from safeconduct.policy.priority import Reproduction
+from safeconduct.server.audit import vault
+from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.intake import queries as intake
 from safeconduct.server.intake.models import Report, ReportStatus
 from safeconduct.server.parties.viewer import Viewer
-from safeconduct.server.registry import queries as registry
+from safeconduct.server.triage import known
 from safeconduct.server.triage.models import Appeal, Assessment, AssessmentState, GateRun, GateState
+from safeconduct.server.triage.places import answers_place, appeal_place, detail_place, overrides_place
 
 GATE_ATTEMPTS = 3
 RETRY = timedelta(minutes=10)
-CANDIDATES = 5
+LOOK_MARGIN = timedelta(minutes=1)
+UNDECIDED = (AssessmentState.OPEN, AssessmentState.WAITING)
+WITHDRAWN = "withdrawn"
+NO_BUNDLE = "none"
+FOUND = {
+    GateState.REPRODUCED: Reproduction.REPRODUCED,
+    GateState.NOT_REPRODUCED: Reproduction.NOT_REPRODUCED,
+    GateState.INVALID: Reproduction.NONE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFilter:
-    """What part of the queue is looked at. Empty values do not filter."""
+    """What part of the queue is looked at. Empty values do not filter.
+
+    `state` is a state of an assessment, or `withdrawn`; `gate` one of the gate, or `none` for reports without a bundle.
+    """
 
     state: str = ""
     tier: str = ""
     gate: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedAppeal:
+    """An appeal with its text opened."""
+
+    row: Appeal
+    text: str
+
+
 def assessments_for(viewer: Viewer) -> QuerySet[Assessment]:
     """Return the assessments the viewer may see: those who coordinate see all, the others none."""
     if not viewer.has(Role.COORDINATOR):
         return Assessment.objects.none()
-    return Assessment.objects.select_related("report", "decided_by", "duplicate_of")
+    return Assessment.objects.select_related("report", "decided_by", "duplicate_of", "duplicate_entry")
 
 
 def queue(viewer: Viewer, wanted: QueueFilter) -> QuerySet[Assessment]:
-    """Return the queue in its order; without a state, what is still open."""
-    found = assessments_for(viewer).order_by("priority", "made_at")
-    found = found.filter(state=wanted.state) if wanted.state else found.filter(state__in=("open", "waiting"))
+    """Return the queue in its order; without a state, what a person still has to decide."""
+    found = _in_state(assessments_for(viewer), wanted.state).order_by("priority", "made_at", "pk")
     if wanted.tier:
         found = found.filter(tier=wanted.tier)
-    if wanted.gate:
-        found = found.filter(gate=wanted.gate)
+    if wanted.gate == NO_BUNDLE:
+        return found.filter(report__has_bundle=False)
+    return found.filter(gate=wanted.gate, report__has_bundle=True) if wanted.gate else found
+
+
+def counts(viewer: Viewer) -> Mapping[str, int]:
+    """Return how many assessments there are by state, with those of withdrawn reports apart; one query."""
+    rows = (
+        assessments_for(viewer)
+        .order_by()
+        .annotate(is_withdrawn=Q(report__status=ReportStatus.WITHDRAWN))
+        .values_list("state", "is_withdrawn")
+        .annotate(number=Count("pk"))
+    )
+    found: dict[str, int] = dict.fromkeys((*AssessmentState.values, WITHDRAWN), 0)
+    for state, is_withdrawn, number in rows:
+        found[WITHDRAWN if is_withdrawn and state in UNDECIDED else state] += number
     return found
 
 
@@ -67,23 +103,61 @@ def assessment_of(row: Report) -> Assessment | None:
     return Assessment.objects.filter(report=row).first()
 
 
+def assessments_of(viewer: Viewer, report_ids: list[str]) -> Mapping[str, Assessment]:
+    """Return the assessments of these reports by the report's identifier, as far as the viewer may see them."""
+    return {found.report_id: found for found in assessments_for(viewer).filter(report__in=report_ids)}
+
+
+def answers_of(assessment: Assessment) -> dict[str, Any]:
+    """Return what the rules answered, by the names of `judgment.RULES`, and the candidates as `matches`.
+
+    Raises:
+        SealError: the report was shredded.
+    """
+    found = _opened_json(bytes(assessment.answers), assessment.report_id, answers_place(assessment.pk))
+    return found if isinstance(found, dict) else {}
+
+
+def overrides_of(assessment: Assessment) -> list[dict[str, Any]]:
+    """Return what persons set, the oldest first: `field`, `value`, `reason`, `by` and `at`.
+
+    Raises:
+        SealError: the report was shredded.
+    """
+    found = _opened_json(bytes(assessment.overrides), assessment.report_id, overrides_place(assessment.pk))
+    return found if isinstance(found, list) else []
+
+
+def detail_of(run: GateRun) -> dict[str, Any]:
+    """Return what a run of the gate left: `reason`, and of a run that was made its counts and digests.
+
+    Raises:
+        SealError: the report was shredded.
+    """
+    found = _opened_json(bytes(run.detail), run.report_id, detail_place(run.report_id))
+    return found if isinstance(found, dict) else {}
+
+
 def last_run(row: Report) -> GateRun | None:
     """Return the latest run of the gate for a report."""
     return row.gate_runs.select_related("target").first()
 
 
+def runs_of(row: Report) -> list[GateRun]:
+    """Return all runs of the gate for a report, the latest first."""
+    return list(row.gate_runs.select_related("target"))
+
+
 def reproduction_of(row: Report) -> Reproduction:
-    """Return what is known of the report's evidence. What nobody could run is not run, never failed."""
+    """Return what is known of the report's evidence. What nobody could run is not run, never failed.
+
+    A bundle that cannot be used shows nothing, like none. A run that failed or is going on takes nothing back: what an
+    earlier one found still counts.
+    """
     if not row.has_bundle:
         return Reproduction.NONE
-    run = last_run(row)
-    match run.state if run else GateState.NOT_RUN:
-        case GateState.REPRODUCED:
-            return Reproduction.REPRODUCED
-        case GateState.NOT_REPRODUCED:
-            return Reproduction.NOT_REPRODUCED
-        case _:
-            return Reproduction.NOT_RUN
+    found = row.gate_runs.filter(state__in=FOUND).first()
+    return FOUND[GateState(found.state)] if found else Reproduction.NOT_RUN
 
 
 def to_assess(limit: int) -> list[Report]:
@@ -91,40 +165,66 @@ def to_assess(limit: int) -> list[Report]:
     return list(Report.objects.filter(assessment__isnull=True, status__in=intake.OPEN).order_by("received_at")[:limit])
 
 
+def answered(limit: int) -> list[Assessment]:
+    """Return the assessments that wait for a reporter who has answered since."""
+    came = Assessment.objects.filter(state=AssessmentState.WAITING, report__status=ReportStatus.IN_TRIAGE)
+    return list(came.select_related("report")[:limit])
+
+
 def to_gate(now: datetime, limit: int) -> list[Report]:
-    """Return the reports whose bundle is to be run: never run, left by a crash, or failed and due for another try."""
-    done = GateRun.objects.filter(
-        Q(state__in=(GateState.REPRODUCED, GateState.NOT_REPRODUCED, GateState.INVALID))
-        | Q(state=GateState.RUNNING, lease_until__gt=now)
-        | Q(state=GateState.ERROR, ended_at__gt=now - RETRY)
-        | Q(attempts__gte=GATE_ATTEMPTS),
-        report=OuterRef("pk"),
+    """Return the reports whose bundle is to be run, those that were never looked at first.
+
+    That is: no run yet, one asked for, one that a crash left, one that failed and is due for another try, or one that
+    found no target, where a target came to be usable since.
+    """
+    latest = GateRun.objects.filter(report=OuterRef("pk")).order_by("-pk")
+    due = (
+        Q(run_state__isnull=True)
+        | Q(run_state=GateState.QUEUED)
+        | Q(run_state=GateState.RUNNING, run_lease__lte=now)
+        | Q(run_state=GateState.ERROR, run_attempts__lt=GATE_ATTEMPTS, run_ended__lte=now - RETRY)
     )
-    waiting = Report.objects.filter(has_bundle=True, status__in=intake.OPEN).exclude(Exists(done))
-    return list(waiting.order_by("received_at")[:limit])
-
-
-def candidates(row: Report) -> tuple[Match, ...]:
-    """Return what is known that looks like this report, best first: other reports, and public entries."""
-    corpus = Corpus(item for item in _known() if item.id != row.pk)
-    return corpus.candidates(_item(row), limit=CANDIDATES)
+    if changed := authorizations.last_change(now):
+        # A grant that is saved while a look goes on carries an earlier instant than the look.
+        due |= Q(run_state=GateState.NOT_RUN, run_ended__lte=changed + LOOK_MARGIN)
+    waiting = (
+        known.comparable_reports()
+        .filter(has_bundle=True, status__in=intake.OPEN)
+        .annotate(**{f"run_{name}": Subquery(latest.values(column)[:1]) for name, column in _RUN.items()})
+        .filter(due)
+    )
+    return list(waiting.order_by(F("run_ended").asc(nulls_first=True), "received_at")[:limit])
 
 
 def open_appeals(viewer: Viewer) -> QuerySet[Appeal]:
-    """Return the appeals that wait for a decision."""
-    return Appeal.objects.filter(decided_at__isnull=True, assessment__in=assessments_for(viewer))
+    """Return the appeals that wait for a decision, the oldest first."""
+    return Appeal.objects.filter(decided_at__isnull=True, assessment__in=assessments_for(viewer)).select_related(
+        "assessment__report", "assessment__decided_by"
+    )
 
 
-def appeal_for(viewer: Viewer, appeal_id: int) -> Appeal:
-    """Return one open appeal.
+def appeal_for(viewer: Viewer, appeal_id: int) -> OpenedAppeal:
+    """Return one open appeal with its text.
 
     Raises:
         NotFoundError: there is none, or the viewer may not see it.
+        SealError: the report was shredded.
     """
     appeal = open_appeals(viewer).filter(pk=appeal_id).first()
     if appeal is None:
         raise NotFoundError("no such appeal")
-    return appeal
+    return opened_appeal(appeal)
+
+
+def opened_appeal(appeal: Appeal) -> OpenedAppeal:
+    """Return the appeal with its text.
+
+    Raises:
+        SealError: the report was shredded.
+    """
+    assessment = appeal.assessment
+    text = vault.open_text(bytes(appeal.body), subject=assessment.report_id, place=appeal_place(assessment.pk))
+    return OpenedAppeal(row=appeal, text=text)
 
 
 def decided(state: AssessmentState) -> QuerySet[Assessment]:
@@ -132,14 +232,15 @@ def decided(state: AssessmentState) -> QuerySet[Assessment]:
     return Assessment.objects.filter(state=state)
 
 
-def _known() -> Iterator[Item]:
-    comparable = Report.objects.exclude(status=ReportStatus.WITHDRAWN)
-    for row in comparable.iterator(chunk_size=200):
-        yield _item(row)
-    for entry in registry.public_entries().iterator(chunk_size=200):
-        yield comparables.from_advisory(registry.record_of(entry))
+_RUN = {"state": "state", "lease": "lease_until", "attempts": "attempts", "ended": "ended_at"}
 
 
-def _item(row: Report) -> Item:
-    told = intake.opened(row).told
-    return comparables.from_report(told, item_id=row.pk, files=[file.sha256 for file in intake.files_of(row)])
+def _in_state(found: QuerySet[Assessment], state: str) -> QuerySet[Assessment]:
+    if state == WITHDRAWN:
+        return found.filter(report__status=ReportStatus.WITHDRAWN)
+    found = found.filter(state=state) if state else found.filter(state__in=UNDECIDED)
+    return found if state and state not in UNDECIDED else found.exclude(report__status=ReportStatus.WITHDRAWN)
+
+
+def _opened_json(sealed: bytes, subject: str, place: Any) -> Any:
+    return read_json(vault.open_sealed(sealed, subject=subject, place=place)) if sealed else None

@@ -1,52 +1,82 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The acts of triage: assess, override, ask, accept, reject, mark as duplicate, appeal and decide on an appeal."""
+"""The acts of triage: assess, override, ask, accept, reject, mark as duplicate, appeal and decide on an appeal.
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+What a person decided stays decided until an appeal is upheld. Of two who decide at once, one wins and the other is
+told. Locks are taken in one order: the assessment, then its report.
+"""
+
 from datetime import datetime
-from importlib.metadata import version
 
 from safeconduct.domain.event import EventTag
-from safeconduct.domain.flaw import Track
 from safeconduct.domain.parties import Role
-from safeconduct.domain.severity import Exploitation
-from safeconduct.errors import ConflictError, IncompleteError, UnknownValueError
-from safeconduct.policy.completeness import Proof
+from safeconduct.domain.report import RestrictedMaterial
+from safeconduct.errors import ConflictError, IncompleteError, TooLargeError, UnknownValueError
+from safeconduct.policy.duplicates import Match
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit import vault
 from safeconduct.server.audit.writes import atomic_write
-from safeconduct.server.intake import queries as intake_queries
 from safeconduct.server.intake import services as intake
 from safeconduct.server.intake.models import MessageKind, Report, ReportStatus
 from safeconduct.server.parties.viewer import Viewer
-from safeconduct.server.triage import queries
-from safeconduct.server.triage.judgment import Judgment, Set, judge
-from safeconduct.server.triage.models import Appeal, Assessment, AssessmentState, GateRun, GateState
+from safeconduct.server.registry.models import Entry
+from safeconduct.server.triage import known, queries
+from safeconduct.server.triage.assessing import (
+    SETTABLE,
+    judgment_of,
+    lock,
+    plain_set,
+    seal_overrides,
+    set_from,
+    with_value,
+    write_down,
+)
+from safeconduct.server.triage.models import Appeal, Assessment, AssessmentState
 from safeconduct.server.triage.places import appeal_place
 
-OPEN = (AssessmentState.OPEN, AssessmentState.WAITING)
-SETTABLE = ("cvss", "profile", "exploitation", "tracks")
+UNDECIDED = queries.UNDECIDED
+REASON_LIMIT = 10_000
+VALUE_LIMIT = 1_000
+KNOWN_ALREADY = (
+    "This flaw was reported before. Your report is kept with the earlier one, and your receipt proves when you told us."
+)
+PUBLIC_ALREADY = (
+    "This flaw is public already, as {entry} in the register. Your report is kept with it, and your receipt proves when"
+    " you told us."
+)
+
+
+def assess(*, row: Report, now: datetime, matches: tuple[Match, ...] | None = None) -> Assessment:
+    """Ask every rule of a report, for the first time or again after something changed.
+
+    What a person decided stays decided; only an undecided assessment is renewed. `matches` are given by who looked for
+    them already.
+
+    Raises:
+        SealError: the report was shredded.
+    """
+    return _assess(row, known.candidates(row) if matches is None else matches, now=now)
 
 
 @atomic_write
-def assess(*, row: Report, now: datetime) -> Assessment:
-    """Ask every rule of a report, for the first time or again after something changed.
-
-    What a person decided stays decided; only an open assessment is renewed.
-    """
-    existing = queries.assessment_of(row)
-    if existing is not None and existing.state not in OPEN:
+def _assess(row: Report, matches: tuple[Match, ...], *, now: datetime) -> Assessment:
+    locked = lock(row)
+    existing = queries.assessment_of(locked)
+    if existing is not None and existing.state not in UNDECIDED:
         return existing
-    assessment = existing or Assessment(report=row, made_at=now)
-    _renew(assessment, _judgment(row, _set_from(assessment.facts)), now=now)
+    assessment = existing or Assessment(made_at=now)
+    assessment.report = locked
+    if assessment.state == AssessmentState.WAITING and locked.status == ReportStatus.IN_TRIAGE:
+        assessment.state = AssessmentState.OPEN
+    write_down(assessment, judgment_of(locked, chosen=set_from(assessment.facts), matches=matches), now=now)
     if existing is None:
         audit.record(EventTag.ASSESSMENT_MADE, subject=row.pk, at=now, facts={"tier": assessment.tier})
     return assessment
 
 
-@atomic_write
 def override(*, assessment: Assessment, field: str, value: str, reason: str, by: Viewer, now: datetime) -> Assessment:
     """Set a vector, a profile, the exploitation or the tracks against what the rules took, with a reason.
+
+    An empty value takes back what was set.
 
     Raises:
         NotPermittedError: only those who coordinate assess.
@@ -56,37 +86,59 @@ def override(*, assessment: Assessment, field: str, value: str, reason: str, by:
         ConflictError: the assessment is decided.
     """
     by.require(Role.COORDINATOR)
-    current = _open(assessment)
     if field not in SETTABLE:
-        raise UnknownValueError("this cannot be set", hint=f"one of {', '.join(SETTABLE)}", field=field)
+        raise UnknownValueError("this cannot be set", hint=f"one of {', '.join(SETTABLE)}", field=field[:40])
+    if len(value) > VALUE_LIMIT:
+        raise TooLargeError("the value is too long", hint="choose one of the values shown", limit=VALUE_LIMIT)
     said = _reason(reason)
-    chosen = _with(_set_from(current.facts), field, value)
-    judged = _judgment(current.report, chosen)
-    current.overrides = [
-        *current.overrides,
-        {"field": field, "value": value, "reason": said, "by": by.actor, "at": now.isoformat()},
-    ]
-    current.facts = _plain(chosen)
-    _renew(current, judged, now=now)
+    matches = known.candidates(assessment.report)
+    return _override(assessment, (field, value.strip(), said), matches, by=by, now=now)
+
+
+@atomic_write
+def _override(
+    assessment: Assessment, change: tuple[str, str, str], matches: tuple[Match, ...], *, by: Viewer, now: datetime
+) -> Assessment:
+    field, value, reason = change
+    current = _undecided(assessment)
+    chosen = with_value(set_from(current.facts), field, value)
+    judged = judgment_of(current.report, chosen=chosen, matches=matches)
+    done = {"field": field, "value": value, "reason": reason, "by": by.actor, "at": now.isoformat()}
+    seal_overrides(current, [*queries.overrides_of(current), done])
+    current.facts = plain_set(chosen)
+    write_down(current, judged, now=now)
     audit.record(EventTag.ASSESSMENT_OVERRIDDEN, subject=current.pk, actor=by.actor, at=now, facts={"field": field})
     return current
 
 
 @atomic_write
 def ask(*, assessment: Assessment, question: str, by: Viewer, now: datetime) -> Assessment:
-    """Ask the reporter; the assessment waits for the answer."""
+    """Ask the reporter; the assessment waits for the answer.
+
+    Raises:
+        NotPermittedError: only those who coordinate ask.
+        IncompleteError: there is no question.
+        ConflictError: the assessment is decided, or the report is over.
+    """
     by.require(Role.COORDINATOR)
-    current = _open(assessment)
+    current = _undecided(assessment)
     intake.ask_reporter(row=current.report, text=question, by=by, now=now)
     intake.set_status(row=current.report, status=ReportStatus.WAITING, by=by, now=now)
-    return _end(current, AssessmentState.WAITING, by=by, now=now, is_decided=False)
+    current.state, current.changed_at = AssessmentState.WAITING, now
+    current.save(update_fields=["state", "changed_at"])
+    return current
 
 
 @atomic_write
 def accept(*, assessment: Assessment, by: Viewer, now: datetime) -> Assessment:
-    """Accept a report. Opening its case is the act of the next stage."""
+    """Accept a report. Opening its case is the act of the next stage.
+
+    Raises:
+        NotPermittedError: only those who coordinate accept.
+        ConflictError: the assessment is decided, or the report is over.
+    """
     by.require(Role.COORDINATOR)
-    current = _open(assessment)
+    current = _undecided(assessment)
     intake.set_status(row=current.report, status=ReportStatus.ACCEPTED, by=by, now=now)
     audit.record(EventTag.REPORT_ACCEPTED, subject=current.report_id, actor=by.actor, at=now)
     return _end(current, AssessmentState.ACCEPTED, by=by, now=now)
@@ -97,39 +149,35 @@ def reject(*, assessment: Assessment, reason: str, by: Viewer, now: datetime) ->
     """Decline a report and tell the reporter why; the reporter may appeal.
 
     Raises:
+        NotPermittedError: only those who coordinate reject.
         IncompleteError: there is no reason.
+        ConflictError: the assessment is decided, or the report is over.
     """
     by.require(Role.COORDINATOR)
-    current = _open(assessment)
-    said = _reason(reason)
-    intake.tell_reporter(row=current.report, text=said, kind=MessageKind.DECISION, by=by, now=now)
+    current = _undecided(assessment)
+    _tell(current.report, _reason(reason), by=by, now=now)
     intake.set_status(row=current.report, status=ReportStatus.REJECTED, by=by, now=now)
     audit.record(EventTag.REPORT_REJECTED, subject=current.report_id, actor=by.actor, at=now)
     return _end(current, AssessmentState.REJECTED, by=by, now=now)
 
 
 @atomic_write
-def mark_duplicate(*, assessment: Assessment, original: Report, by: Viewer, now: datetime) -> Assessment:
-    """Say that a report tells of a flaw that another report told before. It stays linked and is never dropped.
+def mark_duplicate(*, assessment: Assessment, original: Report | Entry, by: Viewer, now: datetime) -> Assessment:
+    """Say that a report tells of a flaw that another report or a public entry told before. It stays linked.
 
     Raises:
-        ConflictError: a report cannot be its own duplicate, or the original is itself one.
+        NotPermittedError: only those who coordinate mark duplicates.
+        ConflictError: a report cannot be its own duplicate, or the original is withdrawn or itself one.
     """
     by.require(Role.COORDINATOR)
-    current = _open(assessment)
-    if original.pk == current.report_id:
-        raise ConflictError("a report is not its own duplicate", hint="choose the earlier report")
-    if original.status == ReportStatus.DUPLICATE:
-        raise ConflictError("the other report is a duplicate itself", hint="choose its original")
-    current.duplicate_of = original
-    intake.tell_reporter(
-        row=current.report,
-        text="This flaw was reported before. Your report is kept with the earlier one, and your receipt proves when"
-        " you told us.",
-        kind=MessageKind.DECISION,
-        by=by,
-        now=now,
-    )
+    current = _undecided(assessment)
+    if isinstance(original, Entry):
+        current.duplicate_entry = original
+        text = PUBLIC_ALREADY.format(entry=original.public_id)
+    else:
+        current.duplicate_of = _original(original, current)
+        text = KNOWN_ALREADY
+    _tell(current.report, text, by=by, now=now)
     intake.set_status(row=current.report, status=ReportStatus.DUPLICATE, by=by, now=now)
     audit.record(EventTag.REPORT_DUPLICATE, subject=current.report_id, actor=by.actor, at=now)
     return _end(current, AssessmentState.DUPLICATE, by=by, now=now)
@@ -140,18 +188,19 @@ def appeal(*, row: Report, text: str, now: datetime) -> Appeal:
     """Keep the reporter's appeal against a decision.
 
     Raises:
-        ConflictError: nothing was decided, or an appeal is open already.
+        ConflictError: nothing was decided, an appeal is open already, or the report is over.
         IncompleteError: there is no text.
     """
+    lock(row)
     assessment = queries.assessment_of(row)
     if assessment is None or assessment.state not in {AssessmentState.REJECTED, AssessmentState.DUPLICATE}:
         raise ConflictError("there is no decision to appeal against", hint="write a message instead")
     if assessment.appeals.filter(decided_at__isnull=True).exists():
         raise ConflictError("your appeal is being looked at", hint="write a message to add to it")
-    made = Appeal(assessment=assessment, made_at=intake.coarse(now))
-    made.body = vault.seal_text(_reason(text), subject=row.pk, place=appeal_place(assessment.pk))
-    made.save(force_insert=True)
-    intake.answer(row=row, text=text, now=now, kind=MessageKind.APPEAL)
+    said = _reason(text)
+    intake.answer(row=row, text=said, now=now, kind=MessageKind.APPEAL)
+    body = vault.seal_text(said, subject=row.pk, place=appeal_place(assessment.pk))
+    made = Appeal.objects.create(assessment=assessment, body=body, made_at=intake.coarse(now))
     audit.record(EventTag.REPORT_APPEALED, subject=row.pk, at=intake.coarse(now))
     return made
 
@@ -161,110 +210,88 @@ def decide_appeal(*, appeal: Appeal, upheld: bool, reason: str, by: Viewer, now:
     """Decide on an appeal; who decided the first time may not. An upheld appeal opens the assessment again.
 
     Raises:
-        ConflictError: it is decided already, or the decider is the one appealed against.
+        NotPermittedError: only those who coordinate decide.
+        ConflictError: it is decided already, the decider is the one appealed against, or the report is over.
+        IncompleteError: there is no reason.
     """
     by.require(Role.COORDINATOR)
-    current = Appeal.objects.select_for_update().select_related("assessment__report").get(pk=appeal.pk)
-    assessment = current.assessment
+    assessment = Assessment.objects.select_for_update().get(pk=appeal.assessment_id)
+    current = Appeal.objects.select_for_update().get(pk=appeal.pk)
     if current.decided_at is not None:
-        raise ConflictError("this appeal is decided")
-    if assessment.decided_by_id == by.party_id:
+        raise ConflictError("this appeal is decided", hint="load the page again")
+    if may_not_decide(assessment, by):
         raise ConflictError("somebody else decides on an appeal", hint="ask another coordinator")
     current.decided_at, current.upheld, current.decided_by_id = now, upheld, by.party_id
-    current.save()
-    row = assessment.report
-    intake.tell_reporter(row=row, text=_reason(reason), kind=MessageKind.DECISION, by=by, now=now)
+    current.save(update_fields=["decided_at", "upheld", "decided_by"])
+    _tell(assessment.report, _reason(reason), by=by, now=now)
     if upheld:
-        assessment.state, assessment.decided_at, assessment.duplicate_of = AssessmentState.OPEN, None, None
-        assessment.decided_by = None
+        assessment.state, assessment.decided_at, assessment.decided_by = AssessmentState.OPEN, None, None
+        assessment.duplicate_of, assessment.duplicate_entry, assessment.changed_at = None, None, now
         assessment.save()
-        intake.set_status(row=row, status=ReportStatus.IN_TRIAGE, by=by, now=now)
-    audit.record(EventTag.APPEAL_DECIDED, subject=row.pk, actor=by.actor, at=now, facts={"upheld": upheld})
+        intake.set_status(row=assessment.report, status=ReportStatus.IN_TRIAGE, by=by, now=now)
+    facts = {"upheld": upheld}
+    audit.record(EventTag.APPEAL_DECIDED, subject=assessment.report_id, actor=by.actor, at=now, facts=facts)
     return assessment
 
 
-def _judgment(row: Report, chosen: Set) -> Judgment:
-    return judge(
-        intake_queries.opened(row).told,
-        proof=Proof(bundle=row.has_bundle, attachment=row.attachments.exists()),
-        reproduction=queries.reproduction_of(row),
-        matches=queries.candidates(row),
-        received_at=row.received_at,
-        chosen=chosen,
-    )
+def may_not_decide(assessment: Assessment, by: Viewer) -> bool:
+    """Tell whether the viewer is the one whose decision is appealed against."""
+    return assessment.decided_by_id is not None and assessment.decided_by_id == by.party_id
 
 
-def _renew(assessment: Assessment, judged: Judgment, *, now: datetime) -> None:
-    assessment.answers = {
-        **{name: decision.as_dict() for name, decision in judged.answers.items()},
-        "matches": [match.as_dict() for match in judged.matches],
-    }
-    found = judged.severity
-    assessment.tier, assessment.tier_low = found.tier, found.tier_low
-    assessment.cvss_vector, assessment.ml_profile = found.cvss_vector, found.ml_profile
-    assessment.exploitation = found.exploitation
-    assessment.tracks = [track.value for track in judged.tracks]
-    assessment.priority = judged.order
-    run = queries.last_run(assessment.report)
-    assessment.gate = run.state if run else GateState.NOT_RUN
-    assessment.rulebook = f"safeconduct {version('safeconduct')}; tiers {found.table}"
-    assessment.changed_at = now
-    assessment.save()
+@atomic_write
+def reveal(*, assessment: Assessment, by: Viewer, now: datetime) -> None:
+    """Note that a person chose to see restricted material; the page shows it in the same answer.
+
+    Raises:
+        NotPermittedError: only those who coordinate see it.
+    """
+    by.require(Role.COORDINATOR)
+    audit.record(EventTag.RESTRICTED_SHOWN, subject=assessment.report_id, actor=by.actor, at=now)
 
 
-def _open(assessment: Assessment) -> Assessment:
-    current = Assessment.objects.select_for_update().select_related("report").get(pk=assessment.pk)
-    if current.state not in OPEN:
+def files_may_be_read(restricted: RestrictedMaterial) -> bool:
+    """Tell whether attachments of such a report may be read at all."""
+    return restricted is not RestrictedMaterial.CSAM
+
+
+def _undecided(assessment: Assessment) -> Assessment:
+    current = Assessment.objects.select_for_update().get(pk=assessment.pk)
+    if current.state not in UNDECIDED:
         raise ConflictError(f"this report was decided: {current.get_state_display()}", hint="an appeal opens it again")
+    if current.report.status in intake.OVER:
+        raise ConflictError("this report is over", hint="it was withdrawn or closed")
     return current
 
 
-def _end(
-    assessment: Assessment, state: AssessmentState, *, by: Viewer, now: datetime, is_decided: bool = True
-) -> Assessment:
-    assessment.state = state
-    assessment.changed_at = now
-    if is_decided:
-        assessment.decided_at, assessment.decided_by_id = now, by.party_id
+def _original(original: Report, current: Assessment) -> Report:
+    if original.pk == current.report_id:
+        raise ConflictError("a report is not its own duplicate", hint="choose the earlier report")
+    # Both in one order, so that two who mark two reports as duplicates of each other do not wait for each other.
+    both = Report.objects.select_for_update().filter(pk__in=(original.pk, current.report_id)).order_by("pk")
+    earlier = next(row for row in both if row.pk == original.pk)
+    if earlier.status == ReportStatus.DUPLICATE:
+        raise ConflictError("the other report is a duplicate itself", hint="choose its original")
+    if earlier.status == ReportStatus.WITHDRAWN:
+        raise ConflictError("the other report was withdrawn", hint="handle this one by itself")
+    return earlier
+
+
+def _tell(row: Report, text: str, *, by: Viewer, now: datetime) -> None:
+    intake.tell_reporter(row=row, text=text, kind=MessageKind.DECISION, by=by, now=now)
+
+
+def _end(assessment: Assessment, state: AssessmentState, *, by: Viewer, now: datetime) -> Assessment:
+    assessment.state, assessment.changed_at = state, now
+    assessment.decided_at, assessment.decided_by_id = now, by.party_id
     assessment.save()
     return assessment
 
 
 def _reason(text: str) -> str:
-    if not text.strip():
+    said = text.strip()
+    if not said:
         raise IncompleteError("say why", hint="the person concerned will read it", missing=["reason"])
-    return text.strip()
-
-
-def _set_from(facts: Mapping[str, object]) -> Set:
-    tracks = facts.get("tracks")
-    return Set(
-        cvss=str(facts.get("cvss", "")),
-        profile=str(facts.get("profile", "")),
-        exploitation=Exploitation(str(facts["exploitation"])) if facts.get("exploitation") else None,
-        tracks=tuple(Track(item) for item in tracks) if isinstance(tracks, list) else (),
-    )
-
-
-def _with(chosen: Set, field: str, value: str) -> Set:
-    try:
-        match field:
-            case "cvss":
-                return replace(chosen, cvss=value.strip())
-            case "profile":
-                return replace(chosen, profile=value.strip())
-            case "exploitation":
-                return replace(chosen, exploitation=Exploitation(value) if value else None)
-            case _:
-                return replace(chosen, tracks=tuple(Track(item.strip()) for item in value.split(",") if item.strip()))
-    except ValueError as error:
-        raise UnknownValueError("this value is not in the list", hint="choose one of the values shown") from error
-
-
-def _plain(chosen: Set) -> dict[str, object]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(chosen).items() if value}
-
-
-def renew_after_gate(*, run: GateRun, now: datetime) -> Assessment:
-    """Ask the rules again after the gate has run, because the queue orders by it."""
-    return assess(row=run.report, now=now)
+    if len(said) > REASON_LIMIT:
+        raise TooLargeError(f"at most {REASON_LIMIT} characters", hint="say it shorter", limit=REASON_LIMIT)
+    return said

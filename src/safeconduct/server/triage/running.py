@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running one bundle against one target for the gate: what the run needs, how it is watched, what came of it.
+
+Nothing here writes; the calls were set aside before, and the outcome is written down after.
+"""
+
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from django.db import connections
+
+from safeconduct.domain.bundle import Bundle, Speaker
+from safeconduct.domain.evidence import Trial
+from safeconduct.errors import MalformedError, NotPermittedError, SafeconductError
+from safeconduct.server.authorizations import queries as authorizations
+from safeconduct.server.authorizations.models import Target
+from safeconduct.server.authorizations.secret_files import secrets_named
+from safeconduct.server.authorizations.services import Reservation
+from safeconduct.server.triage.models import GateState
+from safeconduct.verification.reproduction import HARMLESS, Budget, Finding, Reproduction, reproduce
+from safeconduct.verification.targets import target_for
+
+Clock = Callable[[], datetime]
+
+WALL_SECONDS = 1200.0
+LOOK_EVERY = timedelta(seconds=2)
+SEED_BYTES = 32
+BUSY = 3
+"""How often a busy target may be asked for one answer, so how many calls one answer may cost."""
+USUAL = Budget()
+STATES = {
+    Finding.REPRODUCED: GateState.REPRODUCED,
+    Finding.NOT_REPRODUCED: GateState.NOT_REPRODUCED,
+    Finding.INVALID: GateState.INVALID,
+    Finding.ERROR: GateState.ERROR,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run of this bundle needs: trials, the calls they cost at least, and the seconds it may take."""
+
+    bundle: Bundle
+    trials: int
+    calls: int
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> "Plan":
+        """Return the plan within the bundle's own limits.
+
+        Raises:
+            MalformedError: its limits leave too few calls to show anything.
+        """
+        turns = max(1, sum(step.role is Speaker.USER for step in bundle.attack.steps))
+        trials = min(USUAL.calls, (bundle.limits.calls - len(HARMLESS)) // turns)
+        if trials < USUAL.hits:
+            raise MalformedError("limits.json: it allows too few calls to show anything", hint="allow more")
+        return cls(bundle=bundle, trials=trials, calls=len(HARMLESS) + trials * turns)
+
+    def seconds(self, rate: int) -> float:
+        """Return how long the run may take at so many calls per minute; zero is no stated rate."""
+        rates = [given for given in (rate, self.bundle.limits.calls_per_minute) if given]
+        waiting = 60 * self.calls / min(rates) if rates else 0.0
+        return min(self.bundle.limits.wall_seconds, WALL_SECONDS + waiting)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What to write down of a run."""
+
+    state: GateState
+    reason: str
+    calls: int = 0
+    tokens: int = 0
+    found: Reproduction | None = None
+    seed: str = ""
+
+
+def attempt(reserved: Reservation, plan: Plan, *, clock: Clock) -> Outcome:
+    """Run the bundle within what was set aside; a failure is an outcome, too."""
+    terms = reserved.terms
+    limits = replace(plan.bundle.limits, wall_seconds=plan.seconds(terms.caps.calls_per_minute))
+    bundle = replace(plan.bundle, limits=limits)
+    try:
+        target = target_for(bundle, terms, clock=clock, secrets=secrets_named(terms.secret_name))
+    except SafeconductError as error:
+        return Outcome(state=GateState.ERROR, reason=error.message)
+    seed = secrets.token_bytes(SEED_BYTES)
+    budget = replace(USUAL, calls=plan.trials)
+    try:
+        with Watch(reserved.target, clock=clock) as watch:
+            found = reproduce(bundle, target, seed=seed, clock=clock, budget=budget, listen=watch.listen)
+    except SafeconductError as error:
+        spent = target.spent
+        return Outcome(state=GateState.ERROR, reason=error.message, calls=spent.calls, tokens=spent.tokens)
+    return Outcome(
+        state=STATES[found.finding],
+        reason=found.reason,
+        calls=found.calls,
+        tokens=found.tokens,
+        found=found,
+        seed=seed.hex(),
+    )
+
+
+class Watch:
+    """Stops a run when its target is suspended or its window closes.
+
+    The database is asked from a thread of its own, because a run lives in an event loop.
+    """
+
+    def __init__(self, target: Target, *, clock: Clock) -> None:
+        """Begin; the target was just found to be usable."""
+        self._target_id, self._clock, self._looked_at = target.pk, clock, clock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gate-watch")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.submit(connections.close_all)
+        self._thread.shutdown(wait=True)
+
+    def listen(self, _trial: Trial) -> None:
+        """Look after a trial, at most every two seconds.
+
+        Raises:
+            NotPermittedError: the target may not be tested any more.
+        """
+        now = self._clock()
+        if now - self._looked_at < LOOK_EVERY:
+            return
+        self._looked_at = now
+        if not self._thread.submit(authorizations.is_usable, self._target_id, now=now).result():
+            raise NotPermittedError("the target was suspended, or its window closed", hint="look at the target")
