@@ -7,12 +7,16 @@ anything looks at it. Every error answers as a `Problem`; every operation declar
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
+from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
@@ -22,7 +26,7 @@ from pydantic import Field
 from safeconduct.domain.parties import Scope
 from safeconduct.domain.safe_json import read_object
 from safeconduct.errors import MalformedError, NotFoundError, NotPermittedError, SafeconductError, TooLargeError
-from safeconduct.server.parties.access import problem, status_of, viewer_of_token
+from safeconduct.server.parties.access import from_database, problem, status_of, viewer_of_token
 from safeconduct.server.parties.viewer import Viewer
 
 
@@ -51,13 +55,7 @@ class StrictParser(Parser):
             MalformedError: it is not one object of strict JSON.
             TooLargeError: it is too large or too deep.
         """
-        try:
-            body = request.body
-        except RequestDataTooBig as error:
-            raise TooLargeError("the body is larger than it may be", hint="send large evidence as a file") from error
-        except UnreadablePostError as error:
-            raise MalformedError("the body did not arrive whole", hint="send it again") from error
-        return read_object(body)
+        return read_object(request.body)
 
 
 class Token(HttpBearer):
@@ -80,6 +78,7 @@ class Token(HttpBearer):
         return viewer
 
 
+View = Callable[..., HttpResponseBase]
 ERRORS = frozenset({400, 404, 409, 413, 422, 503})
 AUTHENTICATED_ERRORS = ERRORS | {401, 403}
 
@@ -145,7 +144,50 @@ def _missing(request: HttpRequest, _error: Http404) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+    # The library wraps what our parser raises.
+    if isinstance(error.__cause__, SafeconductError):
+        return _ours(request, error.__cause__)
     return _refuse(request, MalformedError(str(error), hint="see openapi.json"), error.status_code)
 
 
-Operation = Callable[..., Any]
+@api.exception_handler(RequestDataTooBig)
+def _too_big(request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse:
+    return _ours(request, TooLargeError("the body is larger than it may be", hint="send large evidence as a file"))
+
+
+@api.exception_handler(UnreadablePostError)
+def _broken_off(request: HttpRequest, _error: UnreadablePostError) -> HttpResponse:
+    return _ours(request, MalformedError("the body did not arrive whole", hint="send it again"))
+
+
+@api.exception_handler(DatabaseError)
+def _database(request: HttpRequest, error: DatabaseError) -> HttpResponse:
+    ours = from_database(error)
+    if ours is None:
+        raise error
+    return _ours(request, ours)
+
+
+def unknown(request: HttpRequest, rest: str) -> HttpResponse:  # noqa: ARG001  # Django's signature
+    """Answer an address that no operation has."""
+    return _refuse(request, NotFoundError("no such operation"), HTTPStatus.NOT_FOUND)
+
+
+def with_problems(view: View) -> View:
+    """Let a wrong method be answered by a problem as well."""
+
+    @csrf_exempt
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            response = view(request, *args, **kwargs)
+        except Http404:
+            return unknown(request, "")
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        ours = MalformedError("this address takes another method", hint=f"use {response.headers['Allow']}")
+        refused = _refuse(request, ours, HTTPStatus.METHOD_NOT_ALLOWED)
+        refused.headers["Allow"] = response.headers["Allow"]
+        return refused
+
+    return answered

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Body, Router, Schema
+from ninja import Body, Router, Schema, Status
 from pydantic import Field
 
 from safeconduct.domain.authorization import Caps, TargetGrant
@@ -136,7 +136,7 @@ def list_cases(request: HttpRequest) -> list[dict[str, Any]]:
     auth=Token(Scope.TARGET_GRANT),
     operation_id="grant_target",
 )
-def grant_target(request: HttpRequest, body: Body[TargetIn]) -> tuple[int, dict[str, Any]]:
+def grant_target(request: HttpRequest, body: Body[TargetIn]) -> Status[dict[str, Any]]:
     """Grant a target within caps and a window."""
     terms = TargetGrant(
         model=body.model,
@@ -165,4 +165,4 @@ def grant_target(request: HttpRequest, body: Body[TargetIn]) -> tuple[int, dict[
         vendor=body.vendor,
         product=body.product,
     )
-    return 201, {"target_id": target.pk, "label": target.label, "state": target.state}
+    return Status(201, {"target_id": target.pk, "label": target.label, "state": target.state})

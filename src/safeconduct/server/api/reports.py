@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from ninja import Body, Header, Router
+from ninja import Body, Header, Router, Status
 from pydantic import ValidationError
 
 from safeconduct.crypto.mailbox import digest_of
@@ -88,7 +88,7 @@ def send_report(
     request: HttpRequest,
     body: Body[ReportIn],
     idempotency_key: Annotated[str, Header(alias="Idempotency-Key", max_length=KEY_LIMIT)] = "",
-) -> tuple[int, dict[str, Any]]:
+) -> Status[dict[str, Any]]:
     """Send a report as JSON. The same `Idempotency-Key` makes one report and answers 200 from the second time on."""
     received = services.receive(
         report=native.report_from(body.report),
@@ -97,7 +97,7 @@ def send_report(
         now=now_of(request),
         idempotency=idempotency_key,
     )
-    return (201 if received.is_new else 200), received_out(received, request)
+    return Status(201 if received.is_new else 200, received_out(received, request))
 
 
 @router.post(
@@ -106,7 +106,7 @@ def send_report(
     operation_id="send_report_with_files",
     openapi_extra=FORM_EXTRA,
 )
-def send_report_with_files(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+def send_report_with_files(request: HttpRequest) -> Status[dict[str, Any]]:
     """Send a report with its files, which are sealed while they arrive: a form, its field `request` first."""
     if request.content_type != FORM:
         raise MalformedError("the report does not come as a form", hint=f"send {FORM}, or use the operation for JSON")
@@ -126,7 +126,7 @@ def send_report_with_files(request: HttpRequest) -> tuple[int, dict[str, Any]]:
         )
         if received.is_new:
             uploads.keep()
-    return (201 if received.is_new else 200), received_out(received, request)
+    return Status(201 if received.is_new else 200, received_out(received, request))
 
 
 def _form_body(told: str) -> ReportIn:
@@ -167,11 +167,11 @@ def read_mailbox(request: HttpRequest, body: Body[MailboxKey]) -> dict[str, Any]
 
 
 @router.post("/mailbox/messages", response=answers({201: MailboxOut}), operation_id="write_to_mailbox")
-def write_to_mailbox(request: HttpRequest, body: Body[WriteIn]) -> tuple[int, dict[str, Any]]:
+def write_to_mailbox(request: HttpRequest, body: Body[WriteIn]) -> Status[dict[str, Any]]:
     """Write an answer or a note to those who handle the report."""
     row = mailbox_of(body)
     services.answer(row=row, text=body.text, now=now_of(request))
-    return 201, read_mailbox(request, MailboxKey(lookup=body.lookup))
+    return Status(201, read_mailbox(request, MailboxKey(lookup=body.lookup)))
 
 
 @router.post("/mailbox/receipt", response=answers({200: ReceiptOut}), operation_id="fetch_receipt")
