@@ -28,14 +28,18 @@ def errors(root: type[SafeconductError] = SafeconductError) -> Iterator[type[Saf
 
 def error_codes() -> str:
     """Return every error with its code, its meaning and what it is a kind of."""
-    found = [error for error in errors() if error.__module__ == "safeconduct.errors"]
     answers = statuses()
-    return "\n".join(
+    found = [error for error in errors() if error.__module__ == "safeconduct.errors"]
+    return "\n".join(_error_section(error, answers) for error in found)
+
+
+def _error_section(error: type[SafeconductError], answers: Mapping[str, HTTPStatus]) -> str:
+    parents = [kind for kind in error.__bases__ if issubclass(kind, SafeconductError)]
+    kind_of = "".join(f"A kind of [`{parent.code}`](#error-{parent.code}). " for parent in parents)
+    return (
         section(2, f"`{error.code}`", anchor=f"error-{error.code}")
-        + f"\n{first_sentence(error.__doc__)}\n\n"
-        + (f"A kind of [`{error.__bases__[0].code}`](#error-{error.__bases__[0].code}). " if error in found[1:] else "")
+        + f"\n{first_sentence(error.__doc__)}\n\n{kind_of}"
         + f"In code: `{error.__name__}`. Over HTTP: {_status(error, answers)}.\n"
-        for error in found
     )
 
 
