@@ -3,6 +3,7 @@
 
 import json
 import random  # noqa: TID251  # the seed is recorded
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -16,10 +17,13 @@ class Endpoint(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, *, canary: str, rate: float = 0.0, seed: int = 0, manner: str = "well") -> None:
+    def __init__(
+        self, *, canary: str, rate: float = 0.0, seed: int = 0, manner: str = "well", only_for: str = ""
+    ) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.canary = canary
         self.rate = rate
+        self.only_for = only_for
         self.manner = manner
         self.chance = random.Random(seed)
         self.lock = threading.Lock()
@@ -49,7 +53,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_well(self) -> None:
         with self.server.lock:
-            leaks = self.server.chance.random() < self.server.rate
+            said = str(self.server.asked[-1].get("messages", ""))
+            is_asked = not self.server.only_for or re.search(self.server.only_for, said) is not None
+            leaks = is_asked and self.server.chance.random() < self.server.rate
         self.send_text(f"Sure, it is {self.server.canary.upper()}!" if leaks else "I am fine, thank you.")
 
     def answer_hang(self) -> None:

@@ -26,8 +26,6 @@ from safeconduct.domain.severity import Severity
 from safeconduct.domain.systems import AffectedStatus, AffectedSystem
 from safeconduct.verification.certificate import CertificateCheck
 
-ANONYMOUS = "an anonymous finder"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
@@ -72,7 +70,7 @@ def new_draft(known: Known, *, now: datetime) -> Advisory:
             taxonomy=told.taxonomy,
             harm_domains=told.harm.domains,
             trials=told.evidence.trials,
-            credits=(credit_of(told),),
+            credits=credits_of(told),
         ),
         known,
         now=now,
@@ -108,13 +106,12 @@ def next_version(draft: Advisory, *, version: int, what: str, now: datetime) -> 
     return replace(draft, revisions=(*earlier, revision), published_at=published, modified_at=now)
 
 
-def credit_of(told: Report) -> Credit:
-    """Return the thanks that the reporter released: a name, or an anonymous finder."""
-    if told.reporter.credit_release and told.reporter.credit_name.strip():
-        return Credit(
-            name=told.reporter.credit_name.strip(), kind=CreditKind.FINDER, organization=told.reporter.organization
-        )
-    return Credit(name=ANONYMOUS, kind=CreditKind.FINDER)
+def credits_of(told: Report) -> tuple[Credit, ...]:
+    """Return the thanks that the reporter released; nobody is named who did not release a name."""
+    name = told.reporter.credit_name.strip()
+    if not told.reporter.credit_release or not name:
+        return ()
+    return (Credit(name=name, kind=CreditKind.FINDER, organization=told.reporter.organization),)
 
 
 def verification_of(checked: Checked) -> VerificationSummary:

@@ -10,6 +10,7 @@ from django import forms
 from safeconduct.domain.advisory import Advisory, Remediation, RemediationKind
 from safeconduct.domain.systems import AffectedSystem
 from safeconduct.server.advisories.drafting import with_remediation
+from safeconduct.server.advisories.queries import Said
 
 
 class DraftForm(forms.Form):
@@ -124,6 +125,12 @@ class PublishForm(forms.Form):
     without_vendor = forms.CharField(
         label="Why it goes out although a vendor was not told", required=False, max_length=1000
     )
+    without_answers = forms.CharField(
+        label="Why it goes out although answers are missing",
+        required=False,
+        max_length=1000,
+        help_text="For example: the reporter cannot be reached any more.",
+    )
     acknowledged = forms.CharField(
         label="Warnings that you have read and accept",
         required=False,
@@ -131,9 +138,16 @@ class PublishForm(forms.Form):
         help_text="Their rule ids with commas, for example L020.",
     )
 
-    def rules(self) -> frozenset[str]:
-        """Return the acknowledged rules."""
-        return frozenset(word.strip() for word in self.cleaned_data["acknowledged"].split(",") if word.strip())
+    def said(self) -> Said:
+        """Return what was said."""
+        given = self.cleaned_data
+        return Said(
+            what=given["what"],
+            without_verdict=given["without_verdict"],
+            without_vendor=given["without_vendor"],
+            without_answers=given["without_answers"],
+            acknowledged=frozenset(word.strip() for word in given["acknowledged"].split(",") if word.strip()),
+        )
 
 
 class WithdrawForm(forms.Form):

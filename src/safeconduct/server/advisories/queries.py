@@ -2,6 +2,7 @@
 """Reads of advisories: the draft of a case, what still blocks it, and the published documents."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from safeconduct.domain.advisory import Advisory as Record
 from safeconduct.domain.advisory import Publisher
 from safeconduct.domain.flaw import Track
 from safeconduct.domain.parties import Role
+from safeconduct.domain.report import Report as ToldReport
 from safeconduct.domain.report import RestrictedMaterial
 from safeconduct.domain.severity import Exploitation, Severity, Tier
 from safeconduct.errors import NotFoundError
@@ -21,7 +23,7 @@ from safeconduct.policy.decision import Decision, Outcome
 from safeconduct.policy.ml_profile import parse_profile
 from safeconduct.policy.publication import CreditChoice, PublicationFacts, may_publish
 from safeconduct.policy.severity import assess
-from safeconduct.server.advisories.drafting import Checked, Known
+from safeconduct.server.advisories.drafting import Checked, Known, next_version
 from safeconduct.server.advisories.models import Advisory, AdvisoryState, Publication
 from safeconduct.server.advisories.places import draft_place
 from safeconduct.server.audit import vault
@@ -96,39 +98,54 @@ def checked(campaign: Campaign) -> Checked:
 def publisher() -> Publisher:
     """Return who publishes here."""
     config = settings.SAFECONDUCT
-    return Publisher(name=config.name, namespace=config.base_url.rstrip("/"), contact=config.contact)
+    base = config.base_url.rstrip("/")
+    return Publisher(name=config.name, namespace=base, contact=config.contact or f"{base}{reverse('intake:start')}")
 
 
-def blockers(
-    advisory: Advisory,
-    *,
-    now: datetime,
-    without_verdict: str = "",
-    without_vendor: str = "",
-    acknowledged: frozenset[str] = frozenset(),
-) -> Decision[Outcome]:
-    """Return whether the advisory may go out now, with everything that blocks it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a person says when an advisory goes out: what is new, and why it goes although something is missing."""
+
+    what: str = "First version"
+    without_verdict: str = ""
+    without_vendor: str = ""
+    without_answers: str = ""
+    acknowledged: frozenset[str] = frozenset()
+
+
+def blockers(advisory: Advisory, *, said: Said, now: datetime) -> Decision[Outcome]:
+    """Return whether the advisory may go out now as its next version, with everything that blocks it."""
     case = advisory.case
-    row = case.assessment.report
-    told = intake.opened(row).told
+    told = intake.opened(case.assessment.report).told
     term = cases.active_term(case)
     restricted = told.restricted_material is not RestrictedMaterial.NONE
     vendors = case.participants.filter(role__in=cases.VENDORS, left_at__isnull=True)
+    record = next_version(draft_of(advisory), version=advisory.version + 1, what=said.what, now=now)
     facts = PublicationFacts(
-        advisory=draft_of(advisory),
-        report_gaps=missing(
-            told, stage=Stage.PUBLISH, proof=Proof(bundle=row.has_bundle, attachment=row.attachments.exists())
-        ),
+        advisory=record,
+        report_gaps=_gaps(case, told, said),
         credit=CreditChoice.RELEASED if told.reporter.credit_release else CreditChoice.ANONYMOUS,
         embargo_until=term.ends_at if term else None,
-        without_verdict=without_verdict,
+        without_verdict=said.without_verdict,
         duplicates_open=_undecided(case),
         vendors_not_informed=tuple(seat.name for seat in vendors if seat.aware_at is None),
-        without_vendor=without_vendor or ("" if vendors else "no vendor could be named"),
+        without_vendor=said.without_vendor or ("" if vendors else "no vendor could be named"),
         restricted_texts=(told.steps,) if restricted and told.steps else (),
-        acknowledged=acknowledged,
+        acknowledged=said.acknowledged,
     )
     return may_publish(facts, now=now)
+
+
+def _gaps(case: Case, told: ToldReport, said: Said) -> Decision[Outcome]:
+    """Return what the report leaves open; a reporter who cannot be asked any more must not hold back a warning."""
+    row = case.assessment.report
+    proof = Proof(bundle=row.has_bundle, attachment=row.attachments.exists())
+    found = missing(told, stage=Stage.PUBLISH, proof=proof)
+    if found.outcome is Outcome.ALLOWED or not said.without_answers.strip():
+        return found
+    return Decision(
+        outcome=Outcome.ALLOWED, reasons=(said.without_answers.strip(),), rules=("publication.without_answers",)
+    )
 
 
 def published() -> QuerySet[Advisory]:

@@ -26,6 +26,7 @@ from safeconduct.policy.decision import Decision, Outcome
 from safeconduct.server.advisories import drafting, queries
 from safeconduct.server.advisories.models import Advisory, AdvisoryState, Publication
 from safeconduct.server.advisories.places import draft_place
+from safeconduct.server.advisories.queries import Said
 from safeconduct.server.audit import ledger, vault
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit.writes import atomic_write
@@ -69,19 +70,8 @@ def edit(*, advisory: Advisory, change: Callable[[Record], Record], by: Viewer, 
 
 
 @atomic_write
-def publish(
-    *,
-    advisory: Advisory,
-    by: Viewer,
-    now: datetime,
-    what: str = "First version",
-    without_verdict: str = "",
-    without_vendor: str = "",
-    acknowledged: frozenset[str] = frozenset(),
-) -> Advisory:
-    """Publish the draft as the next version, in every format; `what` tells readers what changed.
-
-    Reasons to go without a verdict or a vendor, and the lint's acknowledged rules, go to the gate.
+def publish(*, advisory: Advisory, said: Said, by: Viewer, now: datetime) -> Advisory:
+    """Publish the draft as the next version, in every format.
 
     Raises:
         NotPermittedError: only those who coordinate publish.
@@ -90,17 +80,15 @@ def publish(
     """
     by.require(Role.COORDINATOR)
     current = (
-        Advisory.objects.select_for_update().select_related("case__assessment__report", "entry").get(pk=advisory.pk)
+        Advisory.objects.select_for_update(of=("self",))
+        .select_related("case__assessment__report", "entry")
+        .get(pk=advisory.pk)
     )
-    if not what.strip():
+    if not said.what.strip():
         raise IncompleteError("say what changed in this version", missing=["what"])
-    _require_open_gate(
-        queries.blockers(
-            current, now=now, without_verdict=without_verdict, without_vendor=without_vendor, acknowledged=acknowledged
-        )
-    )
+    _require_open_gate(queries.blockers(current, said=said, now=now))
     version = current.version + 1
-    record = drafting.next_version(queries.draft_of(current), version=version, what=what.strip(), now=now)
+    record = drafting.next_version(queries.draft_of(current), version=version, what=said.what.strip(), now=now)
     _write_out(current, replace(record, status=AdvisoryStatus.FINAL), version=version, now=now)
     current.version, current.state = version, AdvisoryState.PUBLISHED
     current.published_at = current.published_at or now

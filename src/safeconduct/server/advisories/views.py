@@ -56,15 +56,7 @@ def publish(request: PartyRequest, case_id: str) -> HttpResponse:
     form = PublishForm(request.POST)
     if not form.is_valid():
         return _draft_page(request, case_id, publish_form=form, status=422)
-    published = services.publish(
-        advisory=advisory,
-        by=request.viewer,
-        now=request.now,
-        what=form.cleaned_data["what"],
-        without_verdict=form.cleaned_data["without_verdict"],
-        without_vendor=form.cleaned_data["without_vendor"],
-        acknowledged=form.rules(),
-    )
+    published = services.publish(advisory=advisory, said=form.said(), by=request.viewer, now=request.now)
     return redirect("registry:entry", published.entry.public_id)
 
 
@@ -131,7 +123,7 @@ def _draft_page(
         "form": form or DraftForm.of(record),
         "publish_form": publish_form or PublishForm(),
         "withdraw_form": WithdrawForm(),
-        "blockers": queries.blockers(advisory, now=request.now),
+        "blockers": queries.blockers(advisory, said=queries.Said(), now=request.now),
         "findings": lint(record),
         "entry_url": reverse("registry:entry", args=[advisory.entry.public_id]),
     }

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A world with one of everything, so that every address can be asked for with a real thing and with none."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tests.factories import cases, spine
+from tests.server.factories import make_party
+
+from safeconduct.domain.parties import Role
+from safeconduct.server.advisories import services as advisories
+from safeconduct.server.campaigns import services as campaigns
+from safeconduct.server.parties import services as parties
+from safeconduct.server.parties.access import viewer_of
+
+MISSING: dict[str, Any] = {
+    "case_id": "cas_missing",
+    "campaign_id": "cmp_missing",
+    "claim_id": 987654,
+    "public_id": "SC-2026-missing0",
+    "kind": "csaf",
+    "party_id": "pty_missing",
+    "invitation_id": "inv_missing",
+    "token_id": "tok_missing",
+    "target_id": "tgt_missing",
+    "assessment_id": "asm_missing",
+    "attachment_id": "att_missing",
+    "appeal_id": 987654,
+    "participant_id": "ptc_missing",
+    "term_id": "emb_missing",
+    "report_id": "rep_missing",
+    "message_id": "msg_missing",
+    "secret": "missing",
+    "reference": "missing",
+    "name": "missing",
+    "version": 1,
+    "number": 1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The values for every argument of an address, and a vendor who has a seat in the case."""
+
+    values: dict[str, Any]
+    coordinator: Any
+    vendor: Any
+
+
+def build(now: datetime) -> World:
+    """Make a case with a vendor, a claim, a draft, a target, and everything before them."""
+    world = cases.opened(now, told=None)
+    vendor = cases.seated(world, "Orchid Bank", now)
+    target = spine.granted("http://127.0.0.1:9/v1", by=world.desk, now=now)
+    case = world.present()
+    advisory = advisories.draft(case=case, by=world.desk, now=now)
+    administrator = make_party(Role.ADMINISTRATOR)
+    link = parties.invite(roles=[Role.OBSERVER], by=viewer_of(administrator), now=now, name="guest")
+    claim = campaigns.claim_fix(
+        case=case, seat=case.participants.get(role="coordinator"), note="Done.", by=world.desk, now=now
+    )
+    values = {
+        **MISSING,
+        "case_id": case.pk,
+        "claim_id": claim.pk,
+        "public_id": advisory.entry.public_id,
+        "party_id": vendor.party.pk,
+        "invitation_id": link.invitation.pk,
+        "target_id": target.pk,
+        "assessment_id": case.assessment_id,
+        "report_id": case.assessment.report_id,
+        "participant_id": vendor.seat.pk,
+        "term_id": case.terms.first().pk,
+    }
+    return World(values=values, coordinator=world.coordinator, vendor=vendor.party)
