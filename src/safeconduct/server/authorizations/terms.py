@@ -72,6 +72,8 @@ def _split(text: str) -> SplitResult:
     try:
         address = urlsplit(text)
         address.port  # noqa: B018  # raises where it is no port
+        if "[" in address.netloc:
+            ipaddress.IPv6Address(address.hostname or "")
     except ValueError as error:
         raise MalformedError("the address cannot be read", hint=_PLAIN) from error
     return address
