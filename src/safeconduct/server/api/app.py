@@ -70,9 +70,13 @@ class Token(HttpBearer):
         """Return the viewer behind the token.
 
         Raises:
-            NotPermittedError: the token does not hold, or lacks the scope.
+            AuthenticationError: the token does not hold.
+            NotPermittedError: it lacks the scope.
         """
-        viewer = viewer_of_token(token, now=now_of(request))
+        try:
+            viewer = viewer_of_token(token, now=now_of(request))
+        except NotPermittedError as error:
+            raise AuthenticationError from error
         if not viewer.may(self.scope):
             raise NotPermittedError(f"the token lacks the scope {self.scope.value}", hint="issue one that has it")
         return viewer
@@ -133,8 +137,10 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 @api.exception_handler(AuthenticationError)
 def _unauthenticated(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
-    ours = NotPermittedError("this needs a token", hint="Authorization: Bearer …")
-    return _refuse(request, ours, HTTPStatus.UNAUTHORIZED)
+    ours = NotPermittedError("this needs a token that holds", hint="send Authorization: Bearer and the token")
+    refused = _refuse(request, ours, HTTPStatus.UNAUTHORIZED)
+    refused.headers["WWW-Authenticate"] = "Bearer"
+    return refused
 
 
 @api.exception_handler(Http404)

@@ -86,6 +86,12 @@ class Page(forms.Form):
     title: ClassVar[str]
     folded: ClassVar[dict[str, tuple[str, ...]]] = {}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Ask kindly for what is missing."""
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.error_messages["required"] = "Please answer this."
+
     def asked(self) -> list[BoundField]:
         """Return the questions that stand open on the page."""
         hidden = {name for names in self.folded.values() for name in names}

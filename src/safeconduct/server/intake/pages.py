@@ -170,17 +170,15 @@ class SystemPage(Page):
     mitigation = Words(max_length=TEXT, required=False, label="What would help until it is fixed?")
 
     def __init__(self, *args: Any, restricted: RestrictedMaterial, now: datetime, **kwargs: Any) -> None:
-        """Keep what the first page said of material that may not be kept, and the instant."""
+        """Ask for steps unless the first page spoke of material that may not be kept; keep the instant."""
         super().__init__(*args, **kwargs)
-        self._restricted = restricted
+        self.fields["steps"].required = restricted is RestrictedMaterial.NONE
         # The day has begun everywhere once it has begun at the date line.
         self._last_day = (now + DATE_LINE).astimezone(UTC).date()
 
     def clean(self) -> dict[str, Any]:
         """Check what hangs together."""
         given: dict[str, Any] = super().clean() or {}
-        if not given.get("steps") and self._restricted is RestrictedMaterial.NONE:
-            self.add_error("steps", "Tell us how to see it. A short list of steps is enough.")
         for name in ("seen_on", "first_seen_on"):
             if (day := given.get(name)) and day > self._last_day:
                 self.add_error(name, "That day has not come yet.")

@@ -119,7 +119,7 @@ def _answer(received: Received, words: str, *, now: datetime) -> dict[str, objec
         "numbered": words.split(),
         "report_id": received.row.pk,
         "receipt_at": show(now + wait, find_zone(settings.SAFECONDUCT.zone)),
-        "wait": show_duration(wait),
+        "wait": show_duration(max(wait, timedelta(minutes=1))),
         "papers": ("opening.json", "accept.note"),
     }
 
