@@ -73,19 +73,12 @@ class ChosenGuestForm(GuestForm):
     invite = forms.BooleanField(required=False, label="Invite")
     field_order = ("invite", "name", "role", "organization", "contact")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Ask for a name only where somebody is invited."""
-        super().__init__(*args, **kwargs)
-        self.fields["name"].required = False
-        self.fields["role"].required = False
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse an invitation without a name."""
-        given = super().clean() or self.cleaned_data
-        given["role"] = given.get("role") or CaseRole.VENDOR.value
-        if given.get("invite") and not given.get("name", "").strip() and "name" not in self.errors:
-            self.add_error("name", "Whom? Give a name, or leave the row out.")
-        return given
+    def full_clean(self) -> None:
+        """Ask for nothing in a row that is left out."""
+        if self.is_bound and not self.data.get(self.add_prefix("invite")):
+            for field in self.fields.values():
+                field.required = False
+        super().full_clean()
 
 
 class OpenForm(forms.Form):

@@ -253,10 +253,11 @@ def _voice(seat: Participant, case: Case, by: Viewer) -> Participant:
 
 
 def _answering(seat: Participant, case: Case, by: Viewer) -> Participant:
-    is_absent = seat.role in BY_PROXY or seat.joined_at is None
-    if by.has(Role.COORDINATOR) and (is_absent or seat.role == CaseRole.COORDINATOR):
-        return present_seat(seat, case)
-    return own_seat(seat, case, by)
+    present = present_seat(seat, case)
+    is_absent = present.role in BY_PROXY or present.joined_at is None
+    if by.has(Role.COORDINATOR) and (is_absent or present.role == CaseRole.COORDINATOR):
+        return present
+    return own_seat(present, case, by)
 
 
 def _tier(case: Case) -> Tier | None:
@@ -327,9 +328,14 @@ def _settle(case: Case, *, by: Viewer, now: datetime) -> None:
     result = found.outcome
     if len(result.pending) == len(waiting):
         return
-    case.terms.filter(pk__in=[terms.id for terms in result.rejected], state=TermState.PROPOSED).update(
-        state=TermState.REJECTED, settled_at=now
-    )
+    rejected = {terms.id for terms in result.rejected}
+    pending = {terms.id for terms in result.pending}
+    for term in waiting:
+        if term.pk not in pending:
+            # What was accepted on the way to a later end is replaced by that; the last one is put in force below.
+            term.state = TermState.REJECTED if term.pk in rejected else TermState.REPLACED
+            term.settled_at = now
+            term.save(update_fields=["state", "settled_at"])
     is_new = result.active is not None and (in_force is None or result.active.id != in_force.pk)
     if result.active is not None and is_new:
         put_in_force(EmbargoTerm.objects.get(pk=result.active.id), now=now)

@@ -49,7 +49,8 @@ def apply(effect: Effect, participant: Participant, case: Case, *, cause: Cause)
     for fact in effect.recorded:
         _note(fact, participant, case, cause.at)
     participant.report_state = effect.position.report
-    participant.save()
+    # Only these: consents may have been moved in the database since the row was read.
+    participant.save(update_fields=["report_state", *VENDOR_FIELDS.values()])
     _set_embargo(case, effect.position.embargo, now=cause.at)
     case.save()
     for axis, old, new, owner in _moves(before, effect.position, participant):
