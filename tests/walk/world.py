@@ -36,6 +36,7 @@ MISSING: dict[str, Any] = {
     "name": "missing",
     "version": 1,
     "number": 1,
+    "rest": "missing",
 }
 
 
