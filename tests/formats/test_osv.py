@@ -321,6 +321,15 @@ def test_an_extension_that_is_no_record_is_refused_with_its_place() -> None:
         read(json.dumps(changed).encode())
 
 
+@pytest.mark.parametrize("version", ["2.0.0", "", 1])
+def test_an_extension_of_a_newer_record_is_refused(version: Any) -> None:
+    changed = document(ADVISORY)
+    changed["database_specific"]["safeconduct"]["record_version"] = version
+
+    with pytest.raises(MalformedError, match="/record_version"):
+        read(json.dumps(changed).encode())
+
+
 def test_an_extension_cannot_replace_what_stands_in_the_document() -> None:
     changed = document(ADVISORY)
     changed["database_specific"]["safeconduct"]["title"] = "Another title"

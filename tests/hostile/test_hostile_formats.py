@@ -5,6 +5,7 @@ import copy
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,37 @@ def test_a_list_of_a_million_entries_is_refused() -> None:
 
     with pytest.raises(TooLargeError, match="/public_references"):
         FORMATS[FormatName.NATIVE].read(json.dumps(made).encode())
+
+
+def test_an_identifier_with_a_million_fields_is_refused() -> None:
+    made = json.loads(csaf.write(ADVISORY).data)
+    product = made["product_tree"]["branches"][0]["branches"][0]["branches"][0]["product"]
+    uris = product["product_identification_helper"]["x_generic_uris"]
+    uris[0]["uri"] = "safeconduct:system?" + "a=1&" * 1_000_000
+
+    with pytest.raises(TooLargeError, match="at most 5000 fields"):
+        csaf.read(json.dumps(made).encode())
+
+
+def test_an_attempt_with_more_triggers_and_outputs_than_anyone_compares_is_counted_at_once() -> None:
+    entry = {
+        "entry_type": "attempt", "status": 2, "outputs": ["b"] * 200_000,
+        "detector_results": {"base.TriggerListDetector": [0.0] * 200_000},
+        "notes": {"triggers": [f"a{number}" for number in range(200_000)]},
+    }  # fmt: skip
+    report = FORMATS[FormatName.GARAK].read(json.dumps(entry).encode()).record
+
+    assert not isinstance(report, Advisory)
+    assert report.evidence.trials[0].n == 200_000
+
+
+def test_an_advisory_about_a_thousand_systems_is_written_and_read() -> None:
+    many = replace(ADVISORY, affected=ADVISORY.affected * 333, remediations=())
+
+    for form in (FORMATS[FormatName.CSAF], FORMATS[FormatName.OSV]):
+        record = form.read(form.write(many).data).record
+        assert isinstance(record, Advisory)
+        assert len(record.affected) == 999
 
 
 def test_a_garak_file_with_a_pickle_in_it_is_only_text() -> None:

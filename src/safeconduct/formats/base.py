@@ -12,10 +12,11 @@ A format is pure: bytes in, domain values out, and back. It knows no clock, no n
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
+from types import MappingProxyType
 from typing import Protocol
 
 from safeconduct.domain.advisory import Advisory
@@ -200,7 +201,7 @@ class Rule:
 
     def entry(self, place: str) -> LossEntry | None:
         """Return the fate of the place, or nothing if the rule does not speak of it."""
-        match = re.fullmatch(_regex(self.pattern), place, re.DOTALL)
+        match = _regex(self.pattern).fullmatch(place)
         if match is None:
             return None
         steps = iter(match.groups())
@@ -209,11 +210,29 @@ class Rule:
 
 
 @cache
-def _regex(pattern: str) -> str:
-    return re.escape(pattern).replace(r"\*\*", "(.*)").replace(r"\*", "([^/]*)")
+def _regex(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*\*", "(.*)").replace(r"\*", "([^/]*)"), re.DOTALL)
 
 
-def declared(data: Json, rules: Iterable[Rule]) -> tuple[LossEntry, ...]:
-    """Return the fate of every leaf, by the first rule that speaks of it; the last rule speaks of all."""
+def declared(
+    data: Json, rules: Iterable[Rule], *, special: Mapping[str, LossEntry] = MappingProxyType({})
+) -> tuple[LossEntry, ...]:
+    """Return the fate of every leaf.
+
+    `special` names single places of this document, each with all that is below it, and goes before the rules. Of the
+    rules the first that speaks of a place decides; the last one speaks of all.
+    """
     ordered = tuple(rules)
-    return tuple(next(entry for rule in ordered if (entry := rule.entry(place))) for place in leaves(data))
+    entries = []
+    for place in leaves(data):
+        known = next((special[part] for part in _upward(place) if part in special), None)
+        entry = replace(known, source=place) if known else next(filter(None, (rule.entry(place) for rule in ordered)))
+        entries.append(entry)
+    return tuple(entries)
+
+
+def _upward(place: str) -> Iterator[str]:
+    """Yield the place and every place that holds it."""
+    while place:
+        yield place
+        place = place.rpartition("/")[0]

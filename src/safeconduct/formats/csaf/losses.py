@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from safeconduct.domain.advisory import RECORD_VERSION, Advisory
-from safeconduct.domain.systems import AffectedStatus
-from safeconduct.formats.base import Fate, Loss, Rule, declared
+from safeconduct.domain.systems import AffectedStatus, AffectedSystem
+from safeconduct.formats.base import Fate, Loss, LossEntry, Rule, declared
 from safeconduct.formats.codec import encode_fields
 from safeconduct.formats.csaf.products import carried
 from safeconduct.formats.csaf.words import NAME, REMEDIATION
@@ -14,11 +14,12 @@ from safeconduct.formats.vectors import Rating, rating_of
 
 NO_FIELD: Final = "CSAF 2.0 has no field for it; a note tells it"
 """The reason that most losses have."""
+_NOTES: Final = "/vulnerabilities/0/notes"
 
 
 def loss_of(advisory: Advisory) -> Loss:
     """Return the fate of every field of the advisory."""
-    entries = declared(encode_fields(advisory), [*_special(advisory), *_RULES])
+    entries = declared(encode_fields(advisory), _RULES, special={entry.source: entry for entry in _special(advisory)})
     return Loss(source_format="native", target_format=NAME, entries=entries)
 
 
@@ -35,7 +36,7 @@ _RULES: Final = (
     Rule("/title", Fate.NATIVE, "/document/title"),
     Rule("/summary", Fate.NATIVE, "/document/notes/0/text"),
     Rule("/description", Fate.NATIVE, "/vulnerabilities/0/notes/0/text"),
-    Rule("/flaw_class", Fate.NATIVE, "/vulnerabilities/0/notes"),
+    Rule("/flaw_class", Fate.NATIVE, _NOTES),
     Rule("/publisher/contact", Fate.NATIVE, "/document/publisher/contact_details"),
     Rule("/publisher/*", Fate.NATIVE, "/document/publisher/*"),
     Rule("/published_at", Fate.NATIVE, "/document/tracking/initial_release_date"),
@@ -44,7 +45,7 @@ _RULES: Final = (
     Rule("/status", Fate.NATIVE, "/document/tracking/status"),
     Rule("/record_version", Fate.DROPPED, "", "a reader writes its own version"),
     Rule("/tlp", Fate.NATIVE, "/document/distribution"),
-    Rule("/taxonomy/**", Fate.NATIVE, "/vulnerabilities/0/notes"),
+    Rule("/taxonomy/**", Fate.NATIVE, _NOTES),
     Rule("/aliases/*", Fate.NATIVE, "/document/tracking/aliases/*"),
     Rule("/severity/tier", Fate.NATIVE, "/document/aggregate_severity/text"),
     Rule("/severity/exploitation", Fate.NATIVE, "/vulnerabilities/0/threats"),
@@ -54,8 +55,8 @@ _RULES: Final = (
     Rule("/remediations/*/available_at", Fate.NATIVE, "/vulnerabilities/0/remediations/*/date"),
     Rule("/remediations/*/url", Fate.NATIVE, "/vulnerabilities/0/remediations/*/url"),
     Rule("/remediations/*/products/*", Fate.NATIVE, "/vulnerabilities/0/remediations/*/product_ids/*"),
-    Rule("/detection", Fate.NATIVE, "/vulnerabilities/0/notes"),
-    Rule("/disputed", Fate.NATIVE, "/vulnerabilities/0/notes"),
+    Rule("/detection", Fate.NATIVE, _NOTES),
+    Rule("/disputed", Fate.NATIVE, _NOTES),
     Rule("/references/*/*", Fate.NATIVE, "/document/references/*"),
     Rule("/credits/*/*", Fate.NATIVE, "/document/acknowledgments/*"),
     Rule("/credits/*", Fate.NATIVE, "/document/acknowledgments/*"),
@@ -66,43 +67,49 @@ _RULES: Final = (
     Rule("/affected/*/version", Fate.NATIVE, "/product_tree"),
     Rule("/affected/*/fixed_version", Fate.NATIVE, "/product_tree"),
     Rule("/affected/*/status", Fate.NATIVE, "/vulnerabilities/0/product_status"),
-    Rule("/affected/*/role", Fate.PROSE, "/vulnerabilities/0/notes", NO_FIELD),
-    Rule("/affected/*/status_note", Fate.PROSE, "/vulnerabilities/0/notes", NO_FIELD),
-    Rule("/affected/*/lineage/**", Fate.PROSE, "/vulnerabilities/0/notes", NO_FIELD),
+    Rule("/affected/*/role", Fate.PROSE, _NOTES, NO_FIELD),
+    Rule("/affected/*/status_note", Fate.PROSE, _NOTES, NO_FIELD),
+    Rule("/affected/*/lineage/**", Fate.PROSE, _NOTES, NO_FIELD),
     Rule("/affected/**", Fate.EXTENSION, "/product_tree (x_generic_uris)"),
     # Trials, verification, timeline, tracks, withdrawal and the rest of the severity.
-    Rule("/**", Fate.PROSE, "/vulnerabilities/0/notes", NO_FIELD),
+    Rule("/**", Fate.PROSE, _NOTES, NO_FIELD),
 )
 
 
-def _special(advisory: Advisory) -> Iterator[Rule]:
-    """Yield the rules that depend on what a field holds; they go before the general ones."""
+def _special(advisory: Advisory) -> Iterator[LossEntry]:
+    """Yield the fates that depend on what a field holds; they go before the general ones."""
     if advisory.record_version == RECORD_VERSION:
-        yield Rule("/record_version", Fate.NATIVE, "", "a reader writes its own version, which is this one")
+        reason = "a reader writes its own version, which is this one"
+        yield LossEntry(source="/record_version", fate=Fate.NATIVE, reason=reason)
     yield from _special_severity(advisory)
     for position, remediation in enumerate(advisory.remediations):
+        at = f"/remediations/{position}"
         if remediation.kind.value != REMEDIATION[remediation.kind]:
-            yield Rule(
-                f"/remediations/{position}/kind", Fate.PROSE, "/vulnerabilities/0/notes", "CSAF has no such category"
-            )
+            yield LossEntry(source=f"{at}/kind", fate=Fate.PROSE, target=_NOTES, reason="CSAF has no such category")
         if len(remediation.products) == len(advisory.affected):
             reason = "naming all products is the same as naming none"
-            yield Rule(f"/remediations/{position}/products/*", Fate.DROPPED, "", reason)
+            yield LossEntry(source=f"{at}/products", fate=Fate.DROPPED, reason=reason)
     for position, system in enumerate(advisory.affected):
-        own = carried(system.identity)
-        fields = {"purl": own.purl, "cpe": own.cpe, "sbom_ref": own.sbom, "digests": own.digests}
-        for name in (name for name, is_own in fields.items() if is_own):
-            yield Rule(f"/affected/{position}/identity/{name}**", Fate.NATIVE, "/product_tree")
-        if system.status in {AffectedStatus.MITIGATED, AffectedStatus.UNKNOWN}:
-            reason = "CSAF has no such status; a note tells it"
-            yield Rule(f"/affected/{position}/status", Fate.PROSE, "/vulnerabilities/0/notes", reason)
+        yield from _special_system(system, at=f"/affected/{position}")
 
 
-def _special_severity(advisory: Advisory) -> Iterator[Rule]:
+def _special_system(system: AffectedSystem, *, at: str) -> Iterator[LossEntry]:
+    own = carried(system.identity)
+    fields = {"purl": own.purl, "cpe": own.cpe, "sbom_ref": own.sbom, "digests": own.digests}
+    for name in (name for name, is_own in fields.items() if is_own):
+        yield LossEntry(source=f"{at}/identity/{name}", fate=Fate.NATIVE, target="/product_tree")
+    if system.status in {AffectedStatus.MITIGATED, AffectedStatus.UNKNOWN}:
+        reason = "CSAF has no such status; a note tells it"
+        yield LossEntry(source=f"{at}/status", fate=Fate.PROSE, target=_NOTES, reason=reason)
+
+
+def _special_severity(advisory: Advisory) -> Iterator[LossEntry]:
     if advisory.severity is None:
         return
     if advisory.severity.tier is advisory.severity.tier_low:
-        yield Rule("/severity/tier_low", Fate.NATIVE, "/document/aggregate_severity/text")
+        target = "/document/aggregate_severity/text"
+        yield LossEntry(source="/severity/tier_low", fate=Fate.NATIVE, target=target)
     if carried_rating(advisory):
-        yield Rule("/severity/cvss_vector", Fate.NATIVE, "/vulnerabilities/0/scores/0/cvss_v3/vectorString")
-        yield Rule("/severity/cvss_score", Fate.NATIVE, "/vulnerabilities/0/scores/0/cvss_v3/baseScore")
+        score = "/vulnerabilities/0/scores/0/cvss_v3"
+        yield LossEntry(source="/severity/cvss_vector", fate=Fate.NATIVE, target=f"{score}/vectorString")
+        yield LossEntry(source="/severity/cvss_score", fate=Fate.NATIVE, target=f"{score}/baseScore")

@@ -20,6 +20,7 @@ from packageurl import PackageURL
 
 from safeconduct.domain.safe_json import Json
 from safeconduct.domain.systems import AffectedSystem, Digest, Identity
+from safeconduct.errors import TooLargeError
 from safeconduct.formats.base import leaves
 from safeconduct.formats.codec import encode, encode_fields
 from safeconduct.formats.soundness import is_web_address
@@ -27,6 +28,7 @@ from safeconduct.formats.soundness import is_web_address
 SYSTEM_URI: Final = "safeconduct:system?"
 FIXED_URI: Final = "safeconduct:fixed?of="
 LABEL: Final = "label"
+FIELDS_LIMIT: Final = 5_000
 UNNAMED: Final = "unnamed"
 """CSAF wants a file name for every digest; a record has none."""
 
@@ -188,8 +190,16 @@ def system_uri(system: AffectedSystem) -> str:
 
 
 def read_system_uri(uri: str) -> tuple[dict[str, Json], bool]:
-    """Return the fields that a generic URI of ours carries, and whether the version is only a label."""
-    pairs = dict(parse_qsl(uri.removeprefix(SYSTEM_URI), keep_blank_values=True, max_num_fields=200))
+    """Return the fields that a generic URI of ours carries, and whether the version is only a label.
+
+    Raises:
+        TooLargeError: it carries more fields than a system has.
+    """
+    try:
+        query = parse_qsl(uri.removeprefix(SYSTEM_URI), keep_blank_values=True, max_num_fields=FIELDS_LIMIT)
+    except ValueError as error:
+        raise TooLargeError(f"a system has at most {FIELDS_LIMIT} fields", hint="look at x_generic_uris") from error
+    pairs = dict(query)
     is_label = pairs.pop(LABEL, "") == "true"
     fields: dict[str, Json] = {}
     for place, text in pairs.items():

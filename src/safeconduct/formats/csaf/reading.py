@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from safeconduct.domain.advisory import Advisory, AdvisoryStatus, CreditKind, ReferenceKind
+from safeconduct.domain.advisory import AdvisoryStatus, CreditKind, ReferenceKind
 from safeconduct.domain.report import TITLE_LIMIT, Tlp
 from safeconduct.domain.safe_json import Json, read_object
 from safeconduct.domain.severity import Tier
 from safeconduct.domain.weakness import FlawClass, Framework, TaxonomyRef
 from safeconduct.errors import IncompleteError, MalformedError
 from safeconduct.formats.base import Level, Loss, Reading, Remark
-from safeconduct.formats.codec import decode, encode, encode_fields
+from safeconduct.formats.codec import encode, encode_fields
 from safeconduct.formats.csaf.systems import Systems, read_systems
 from safeconduct.formats.csaf.words import (
     EXPLOITATION,
@@ -31,7 +31,8 @@ from safeconduct.formats.csaf.words import (
     TLP_LABEL,
 )
 from safeconduct.formats.foreign import Node
-from safeconduct.formats.soundness import PUBLISHER_CATEGORIES, advisory_remarks, is_web_address, require_sound
+from safeconduct.formats.native import advisory_from
+from safeconduct.formats.soundness import PUBLISHER_CATEGORIES, advisory_remarks, is_web_address
 from safeconduct.formats.vectors import rating_of
 
 UNSTATED: Final = "unstated"
@@ -56,7 +57,7 @@ def read(data: bytes) -> Reading:
     plain["affected"] = systems.plain() or [{}]
     if severity := _severity(document, flaw):
         plain["severity"] = severity
-    advisory = require_sound(decode(Advisory, plain))
+    advisory = advisory_from(plain)
     _ignore_what_follows(root, flaw)
     loss = Loss(source_format=NAME, target_format="native", entries=root.unread())
     return Reading(record=advisory, loss=loss, remarks=(*_assumed(document, flaw), *advisory_remarks(advisory)))

@@ -2,12 +2,13 @@
 """Single values out of garak's entries: leniently what describes a run, strictly what is counted."""
 
 from collections.abc import Mapping
-from typing import NoReturn, cast
+from typing import Final, NoReturn, cast
 
 from safeconduct.domain.safe_json import Json, shown
 from safeconduct.errors import MalformedError
 
 Entry = Mapping[str, Json]
+TRIGGER_LIMIT: Final = 50
 
 
 def refuse(message: str, *, line: int) -> NoReturn:
@@ -69,7 +70,7 @@ def message_of(value: Json) -> str | None:
 def triggers_of(value: Json) -> tuple[str, ...]:
     """Return what an attempt was made to provoke: garak notes one text or a list of them."""
     items = value if isinstance(value, list) else [value]
-    return tuple(dict.fromkeys(item for item in items if isinstance(item, str) and item))
+    return tuple(dict.fromkeys(item for item in items[:TRIGGER_LIMIT] if isinstance(item, str) and item))
 
 
 def prompt_of(value: Json) -> tuple[tuple[tuple[str, str], ...], str] | None:

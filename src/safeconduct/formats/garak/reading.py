@@ -39,6 +39,8 @@ COMPLETE: Final = 2
 DEFAULT_THRESHOLD: Final = 0.5
 PROMPT_LIMIT: Final = 2_000
 FAMILY_LIMIT: Final = 1_000
+COMPARED_LIMIT: Final = 1_000
+"""How many outputs of one attempt are held against the restated detector: a check, which need not be complete."""
 
 
 def read_run(stream: BinaryIO, *, limits: JsonLimits = DEFAULT_LIMITS) -> Run:
@@ -216,7 +218,7 @@ class _Collector:
             return
         tally.disagreed = (tally.disagreed or 0) + sum(
             is_hit(detector, triggers, options, output=output) != (score >= self.known.threshold)
-            for score, output in judged
+            for score, output in judged[:COMPARED_LIMIT]
             if score is not None and output is not None
         )
 

@@ -17,11 +17,12 @@ from safeconduct.domain.systems import UNKNOWN, AffectedStatus
 from safeconduct.domain.weakness import FlawClass
 from safeconduct.errors import IncompleteError
 from safeconduct.formats.base import Level, Loss, Reading, Remark
-from safeconduct.formats.codec import decode, encode
+from safeconduct.formats.codec import encode
 from safeconduct.formats.foreign import Node
+from safeconduct.formats.native import advisory_from
 from safeconduct.formats.osv.vocabulary import UNREGISTERED
 from safeconduct.formats.osv.writing import EXTENSION, NAME, extension_fields
-from safeconduct.formats.soundness import advisory_remarks, is_web_address, require_sound
+from safeconduct.formats.soundness import advisory_remarks, is_web_address
 from safeconduct.formats.vectors import rating_of
 
 NOWHERE: Final = "https://unknown.invalid"
@@ -41,7 +42,7 @@ def read(data: bytes) -> Reading:
     extension = root["database_specific"][EXTENSION]
     is_own = isinstance(extension.value, dict)
     plain |= _extension(extension) if is_own else _guessed(root, plain)
-    advisory = require_sound(decode(Advisory, plain))
+    advisory = advisory_from(plain)
     root["schema_version"].ignore()
     if is_own:
         # The extension says all of this in full.

@@ -16,7 +16,7 @@ from packageurl import PackageURL
 from safeconduct.domain.advisory import Advisory, Reference, ReferenceKind
 from safeconduct.domain.safe_json import Json
 from safeconduct.domain.systems import AffectedStatus, AffectedSystem
-from safeconduct.formats.base import Fate, Loss, Record, Rule, Writing, declared, document, require_advisory
+from safeconduct.formats.base import Fate, Loss, LossEntry, Record, Rule, Writing, declared, document, require_advisory
 from safeconduct.formats.codec import encode_fields
 from safeconduct.formats.osv.vocabulary import COMMIT, DATABASES, SCHEMA_VERSION, UNREGISTERED, ecosystem_of
 from safeconduct.formats.soundness import require_sound
@@ -37,6 +37,11 @@ _CARRIED: Final = {
     "aliases": "aliases",
 }
 """Fields of the record that stand in OSV as they are, and their names there."""
+_RULES: Final = (
+    *(Rule(f"/{here}**", Fate.NATIVE, f"/{there}**") for here, there in _CARRIED.items()),
+    Rule("/references/*/url", Fate.NATIVE, "/references/*/url"),
+    Rule("/**", Fate.EXTENSION, f"/database_specific/{EXTENSION}/**"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,22 +81,22 @@ def write(record: Record) -> Writing:
         "credits": [{"name": item.name.strip() or "Anonymous", "type": item.kind.upper()} for item in advisory.credits],
     }
     made |= {name: value for name, value in optional.items() if value}
-    loss = Loss(source_format="native", target_format=NAME, entries=declared(plain, _rules(advisory, matches)))
-    return Writing(data=document(made), name=f"{osv_id(advisory.id)}.json", loss=loss)
+    return Writing(data=document(made), name=f"{osv_id(advisory.id)}.json", loss=_loss(advisory, matches))
 
 
-def _rules(advisory: Advisory, matches: list[_Match]) -> list[Rule]:
+def _loss(advisory: Advisory, matches: list[_Match]) -> Loss:
     """Return what becomes of each field: all of it is carried, the rules only say where."""
-    rules = [Rule(f"/{here}**", Fate.NATIVE, f"/{there}**") for here, there in _CARRIED.items()]
-    rules += [
-        Rule(f"/affected/{match.system}/identity/purl", Fate.NATIVE, f"/affected/{number}/package/purl")
+    special = {
+        f"/affected/{match.system}/identity/purl": LossEntry(
+            source="", fate=Fate.NATIVE, target=f"/affected/{number}/package/purl"
+        )
         for number, match in enumerate(matches)
         if "package" in match.entry
-    ]
+    }
     if _severity(advisory):
-        rules.append(Rule("/severity/cvss_vector", Fate.NATIVE, "/severity/0/score"))
-    rules.append(Rule("/references/*/url", Fate.NATIVE, "/references/*/url"))
-    return [*rules, Rule("/**", Fate.EXTENSION, f"/database_specific/{EXTENSION}/**")]
+        special["/severity/cvss_vector"] = LossEntry(source="", fate=Fate.NATIVE, target="/severity/0/score")
+    entries = declared(encode_fields(advisory), _RULES, special=special)
+    return Loss(source_format="native", target_format=NAME, entries=entries)
 
 
 def _severity(advisory: Advisory) -> list[Json]:
