@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from safeconduct.cli import convert, coordination, ledger, operation, registry, targets, triage, upkeep, verify
+from safeconduct.cli import (
+    convert,
+    coordination,
+    ledger,
+    operation,
+    registry,
+    reporter,
+    targets,
+    triage,
+    upkeep,
+    verify,
+)
 from safeconduct.cli.output import ExitCode, complain
 from safeconduct.errors import SafeconductError
 
@@ -24,6 +35,7 @@ operation.register(app)
 upkeep.register(app)
 coordination.register(app)
 triage.register(app)
+reporter.register(triage.report)
 registry.register(app)
 convert.register(app)
 
