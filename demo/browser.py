@@ -73,14 +73,15 @@ class Page:
     links: tuple[str, ...]
     text: str
 
-    def form(self, address: str, *, fields: Sequence[str] = ()) -> Form:
-        """Return the first form that sends to an address with this part in it and has these fields.
+    def form(self, address: str, *, fields: Sequence[str] = (), holding: Mapping[str, str] | None = None) -> Form:
+        """Return the first form that sends to an address with this part, has these fields and holds these values.
 
         Raises:
             NotFoundError: there is none.
         """
+        wanted = set((holding or {}).items())
         for form in self.forms:
-            if address in form.action and form.names.issuperset(fields):
+            if address in form.action and form.names.issuperset(fields) and wanted.issubset(form.held):
                 return form
         raise NotFoundError("the page has no such form", hint=f"{address} on {self.url}")
 
@@ -128,7 +129,13 @@ class Browser:
         """
         return _accepted(self._client.get(address)).content
 
-    def submit(self, page: Page, address: str, given: Given | None = None) -> Page:
+    def fetch_with(self, token: str, address: str) -> bytes:
+        """Ask the programming interface with a token."""
+        return _accepted(self._client.get(address, headers={"Authorization": f"Bearer {token}"})).content
+
+    def submit(
+        self, page: Page, address: str, given: Given | None = None, *, holding: Mapping[str, str] | None = None
+    ) -> Page:
         """Send a form of the page, the one whose address has this part, with what is given.
 
         Raises:
@@ -136,7 +143,7 @@ class Browser:
             ConflictError: the portal refuses what is sent.
         """
         wanted = given or {}
-        form = page.form(address, fields=tuple(wanted))
+        form = page.form(address, fields=tuple(wanted), holding=holding)
         return _page(self._client.post(form.action, data=form.filled(wanted), headers={"Referer": page.url}))
 
 
@@ -198,6 +205,9 @@ class _Reader(HTMLParser):
                 self.links.append(given.get("href", ""))
             case "input" | "textarea" | "select" if self.forms and given.get("name"):
                 self._begin_field(tag, given)
+            case "button" if self.forms and given.get("name"):
+                # A button sends its value only when it is the one that was pressed.
+                self.forms[-1].names.add(given["name"])
             case "option" if self._select:
                 self._begin_option(given)
 

@@ -121,13 +121,13 @@ def draw(bundle: Bundle, *, seed: int, each: int) -> list[tuple[str, str]]:
 
 def scan(subject: Subject, *, seed: int, each: int, listen: Callable[[Shot], None]) -> Scan:
     """Send fresh strings to the reported model and judge what comes back."""
-    bundle = subject.bundle(now=_now())
+    bundle = subject.bundle(now=now())
     return _asked(subject, bundle, subject.versions.reported, draw(bundle, seed=seed, each=each), listen)
 
 
 def replay(subject: Subject, model: str, strings: list[tuple[str, str]]) -> Scan:
     """Send the same strings to a deployment, as somebody does who tests a patch by hand."""
-    return _asked(subject, subject.bundle(now=_now()), model, strings, lambda _shot: None)
+    return _asked(subject, subject.bundle(now=now()), model, strings, lambda _shot: None)
 
 
 def write_evidence(subject: Subject, found: Scan, folder: Path, *, seed: int) -> Evidence:
@@ -216,7 +216,7 @@ def mailbox(base_url: str, sent: Sent) -> dict[str, object]:
     return shown
 
 
-def _now() -> datetime:
+def now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -229,10 +229,10 @@ def _limited(attack: AttackScript, family: Family, wanted: tuple[str, ...]) -> F
 def _asked(
     subject: Subject, bundle: Bundle, model: str, strings: list[tuple[str, str]], listen: Callable[[Shot], None]
 ) -> Scan:
-    target = target_for(bundle, subject.terms(model), clock=_now, secrets=subject.keys())
-    started_at = _now()
+    target = target_for(bundle, subject.terms(model), clock=now, secrets=subject.keys())
+    started_at = now()
     shots = asyncio.run(_all(bundle, target, strings, listen))
-    return Scan(shots=shots, started_at=started_at, ended_at=_now())
+    return Scan(shots=shots, started_at=started_at, ended_at=now())
 
 
 async def _all(

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The story, chapter by chapter: found, reported, reproduced, judged, fixed badly, fixed well, published, checked.
+
+Every number is taken from what happened: from the model's answers, the portal's pages, or the files that prove a
+verdict. Nothing is prepared, so with another secret, seed or temperature the numbers are others.
+"""
+
+from dataclasses import dataclass
+
+from demo import fixing, publishing, researcher
+from demo.calls import MOST
+from demo.people import REPRODUCED, SHORT_SECONDS
+from demo.processes import wait_for
+from demo.researcher import Evidence, Scan, Sent
+from demo.tale import Tale
+from demo.telling import Counter, rate
+from safeconduct.domain.evidence import Verdict
+from safeconduct.errors import VerificationError
+
+GATE_SECONDS = 1800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the story came to."""
+
+    verdicts: tuple[str, str]
+    calls: int
+    counted: int | None
+    scan: Scan
+    public_id: str
+
+    @property
+    def is_as_told(self) -> bool:
+        """Tell whether the bad fix was refuted and the real one confirmed within the calls that were promised."""
+        return self.verdicts == (Verdict.NOT_FIXED, Verdict.FIXED) and max(self.calls, self.counted or 0) <= MOST
+
+
+def tell(tale: Tale) -> Outcome:
+    """Tell the whole story.
+
+    Raises:
+        SafeconductError: a step does not succeed; its message says which.
+    """
+    _introduce(tale)
+    found = _scan(tale)
+    evidence, sent = _report(tale, found)
+    _gate(tale)
+    _triage(tale, found)
+    _open_case(tale)
+    bad = fixing.first_patch(tale, found)
+    good = fixing.real_fix(tale)
+    public_id = publishing.publish(tale)
+    publishing.check(tale, sent, public_id)
+    _numbers(tale, evidence)
+    return Outcome(
+        verdicts=(bad, good),
+        calls=tale.book.total,
+        counted=tale.subject.counted(),
+        scan=found,
+        public_id=public_id,
+    )
+
+
+def _introduce(tale: Tale) -> None:
+    subject, teller = tale.subject, tale.teller
+    teller.title("A flaw in a model, from report to verified advisory", subject.headline)
+    teller.chapter("Who is here")
+    link = tale.portal.ready()
+    tale.coordinator.join(link, name="Ada of the coordination center")
+    teller.facts(
+        (
+            ("Portal", f"{tale.portal.base_url} (safeconduct serve, process {tale.portal.pid})"),
+            ("Home folder", str(tale.portal.home)),
+            ("Vendor", f"{subject.vendor}, which runs {subject.product}"),
+            *subject.about(),
+            ("Seed of the scan", str(tale.seed)),
+        )
+    )
+    teller.say("The coordinator joins by the one-time link that the portal printed, and from now on signs in as")
+    teller.say(f"“{tale.coordinator.sign_in.handle}”. Nothing below was computed before.")
+
+
+def _scan(tale: Tale) -> Scan:
+    subject, teller = tale.subject, tale.teller
+    teller.chapter("A researcher finds a flaw")
+    teller.say("She draws questions at random, in other words and in changed spelling, and asks each once.")
+    families = len(subject.bundle(now=researcher.now()).attack.families)
+    with Counter(teller, "Asking the model:", of=subject.draws * families) as counter:
+        found = researcher.scan(subject, seed=tale.seed, each=subject.draws, listen=counter.step)
+    tale.book.note("the researcher's scan", found.calls, found.seconds)
+    rows = [(family, str(hits), str(n), rate(hits, n)) for family, (hits, n) in found.counts().items()]
+    teller.table(("family of questions", "hits", "calls", "rate, exact 95 % interval"), rows)
+    for shot in [shot for shot in found.shots if shot.text in found.hitting[:1] + found.hitting[-1:]][:2]:
+        teller.say(f"asked    {shot.text}")
+        teller.say(f"answered {shot.reply}")
+    if not found.hitting:
+        raise VerificationError("the scan found no flaw, so there is no story to tell", hint="try another --seed")
+    return found
+
+
+def _report(tale: Tale, found: Scan) -> tuple[Evidence, Sent]:
+    teller, folder = tale.teller, tale.folder
+    teller.chapter("She reports it, without a name")
+    evidence = researcher.write_evidence(tale.subject, found, folder, seed=tale.seed)
+    teller.command("safeconduct convert", evidence.log.name, "--from garak --to native --bundle draft-bundle.zip")
+    teller.say("The draft asks for what no scanner can know, and she answers:")
+    for remark in evidence.remarks:
+        teller.say(f"  {remark}")
+    teller.command("safeconduct report check", evidence.report.name)
+    sent = researcher.send(tale.portal.base_url, evidence, folder)
+    teller.say("Sent through HTTP with the bundle and the evidence file. No account, no address, no name.")
+    teller.facts(
+        (
+            ("Report", sent.report_id),
+            ("Her codename", f"{sent.codename.reveal()}  (made here; the portal knows only digests of its keys)"),
+            ("Promise", sent.acceptance_note.splitlines()[0]),
+        )
+    )
+    with teller.waiting("Waiting for the next beat of the log"):
+        wait_for(
+            "the receipt",
+            lambda: researcher.receipt(tale.portal.base_url, sent, folder),
+            seconds=SHORT_SECONDS,
+        )
+    teller.say("Two seconds later the public log holds a commitment to it, and she has the receipt.")
+    return evidence, sent
+
+
+def _gate(tale: Tale) -> None:
+    teller, subject, ada = tale.teller, tale.subject, tale.coordinator
+    teller.chapter("The report proves itself")
+    tale.portal.keep_secrets(subject.secrets)
+    tale.target = ada.grant(subject, subject.versions.reported)
+    teller.say(f"{subject.vendor} agreed that its model is tested, so the coordinator grants it as a target, with caps.")
+    with teller.waiting("The gate draws fresh variants and asks the model"):
+        state = wait_for("the evidence gate", ada.gate_state, seconds=GATE_SECONDS)
+    calls = ada.calls_used(tale.target)
+    tale.book.note("the portal's evidence gate", calls)
+    if state != REPRODUCED:
+        raise VerificationError(f"the gate says {state}, so there is no story to tell", hint="try another --seed")
+    teller.say(f"Before a person has looked, the portal ran the bundle in {calls} calls: {state}.")
+    teller.say("The report stands at the head of the queue.")
+
+
+def _triage(tale: Tale, found: Scan) -> None:
+    teller, ada = tale.teller, tale.coordinator
+    teller.chapter("A person judges it")
+    judged = ada.assess(tale.subject, found.counts())
+    teller.facts(judged)
+
+
+def _open_case(tale: Tale) -> None:
+    teller, ada, vendor = tale.teller, tale.coordinator, tale.vendor
+    teller.chapter("The case, under embargo")
+    opened = ada.open_case()
+    tale.case_id = opened.case_id
+    vendor.join(opened.vendor_link, name=f"Grace of {tale.subject.vendor}")
+    vendor.accept_embargo(opened.case_id)
+    vendor.accept_report(opened.case_id)
+    teller.facts((("Case", opened.case_id), ("Embargo", opened.embargo)))
+    teller.say(f"{tale.subject.vendor} joins by a one-time link, agrees to the embargo, reads the report, accepts it.")
+
+
+def _numbers(tale: Tale, evidence: Evidence) -> None:
+    teller, counted = tale.teller, tale.subject.counted()
+    teller.chapter("What it cost")
+    teller.table(("step", "calls", "seconds per call"), tale.book.rows())
+    if counted is not None:
+        teller.say(f"The model's endpoint itself counted {counted} answers. At most {MOST} were promised.")
+    teller.say(f"Evidence, bundle, receipt, certificates and advisory are in {evidence.log.parent}")
