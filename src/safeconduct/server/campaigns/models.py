@@ -2,7 +2,9 @@
 """Claims of a fix, and the campaigns that test them.
 
 The salt and the seed of the held-out draws are sealed under the case's key until the verdict; the commitment to them is
-public from the start. Trials hold digests and outcomes, never what was asked or answered.
+public from the start. Trials hold digests and outcomes, never what was asked or answered. What names a family of the
+bundle or a system (progress, reasons, certificate, trials, a failure) is sealed as well, because it repeats words of a
+report that is not public.
 """
 
 import secrets
@@ -11,7 +13,10 @@ from django.db import models
 
 from safeconduct.domain.evidence import Verdict
 from safeconduct.domain.ids import IdKind, new_id
+from safeconduct.domain.safe_json import Json, canonical_json, read_json
+from safeconduct.server.audit import vault
 from safeconduct.server.authorizations.models import Target
+from safeconduct.server.campaigns.places import kept_place
 from safeconduct.server.cases.models import Case, Participant
 
 ID_LENGTH = 40
@@ -61,12 +66,12 @@ class Campaign(models.Model):
     criterion_sha256 = models.CharField(max_length=DIGEST_LENGTH)
     commitment = models.CharField(max_length=DIGEST_LENGTH)
     secret = models.BinaryField()
-    progress = models.JSONField(default=dict)
+    sealed_progress = models.BinaryField(blank=True)
     verdict = models.CharField(max_length=16, choices=[(item.value, item.value) for item in Verdict], blank=True)
-    reasons = models.JSONField(default=list)
-    certificate = models.TextField(blank=True)
-    trials = models.TextField(blank=True)
-    failure = models.CharField(max_length=400, blank=True)
+    sealed_reasons = models.BinaryField(blank=True)
+    sealed_certificate = models.BinaryField(blank=True)
+    sealed_trials = models.BinaryField(blank=True)
+    sealed_failure = models.BinaryField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     cancel_asked = models.BooleanField(default=False)
     queued_at = models.DateTimeField()
@@ -78,7 +83,7 @@ class Campaign(models.Model):
         ordering = ("-queued_at", "-id")
         constraints = (
             models.CheckConstraint(
-                condition=~models.Q(state="decided") | (~models.Q(verdict="") & ~models.Q(certificate="")),
+                condition=~models.Q(state="decided") | (~models.Q(verdict="") & ~models.Q(sealed_certificate=b"")),
                 name="a_decided_campaign_has_verdict_and_certificate",
             ),
         )
@@ -86,3 +91,38 @@ class Campaign(models.Model):
     def __str__(self) -> str:
         """Return the identifier."""
         return self.id
+
+    @property
+    def progress(self) -> Json:
+        """Return how far a running campaign is, as plain data; empty before its first call."""
+        return read_json(self._kept("progress") or b"{}")
+
+    @property
+    def reasons(self) -> Json:
+        """Return the grounds of the verdict in words; empty before it."""
+        return read_json(self._kept("reasons") or b"[]")
+
+    @property
+    def certificate(self) -> str:
+        """Return the signed certificate; empty before the verdict."""
+        return self._kept("certificate").decode()
+
+    @property
+    def trials(self) -> str:
+        """Return the trials, one line each; empty before the verdict."""
+        return self._kept("trials").decode()
+
+    @property
+    def failure(self) -> str:
+        """Return why it could not be run, in words; empty where it could."""
+        return self._kept("failure").decode()
+
+    def sealed(self, column: str, value: Json) -> bytes:
+        """Return a value as it is kept in the column: text as it is, other data as canonical JSON."""
+        content = value.encode() if isinstance(value, str) else canonical_json(value)
+        return vault.seal(content, subject=self.claim.case_id, place=kept_place(self.pk, column))
+
+    def _kept(self, column: str) -> bytes:
+        found = bytes(getattr(self, f"sealed_{column}"))
+        place = kept_place(self.pk, column)
+        return vault.open_sealed(found, subject=self.claim.case_id, place=place) if found else b""

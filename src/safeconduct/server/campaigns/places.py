@@ -12,3 +12,8 @@ def note_place(case_id: str) -> Place:
 def secret_place(campaign_id: str) -> Place:
     """Return the place of the salt and seed of a campaign."""
     return Place(table="campaigns_campaign", column="secret", row=campaign_id)
+
+
+def kept_place(campaign_id: str, column: str) -> Place:
+    """Return the place of what a campaign left: its progress, reasons, certificate, trials or failure."""
+    return Place(table="campaigns_campaign", column=column, row=campaign_id)

@@ -16,8 +16,6 @@ from safeconduct.server.cases.models import Case
 from safeconduct.server.parties.viewer import Viewer
 from safeconduct.verification.variants import SALT_LENGTH, HeldOut
 
-ATTEMPTS = 3
-
 
 def claims_for(viewer: Viewer, case: Case) -> QuerySet[FixClaim]:
     """Return the claims of a case the viewer may see: a vendor sees its own."""
@@ -74,9 +72,9 @@ def latest_verdict(case: Case) -> Verdict | None:
 
 
 def to_run(now: datetime) -> list[Campaign]:
-    """Return the campaigns that wait, and those that a crash left behind."""
+    """Return the campaigns that wait, and those that a crash left behind, which are to be closed."""
     waiting = Campaign.objects.filter(
-        Q(state=CampaignState.QUEUED) | Q(state=CampaignState.RUNNING, lease_until__lte=now), attempts__lt=ATTEMPTS
+        Q(state=CampaignState.QUEUED) | Q(state=CampaignState.RUNNING, lease_until__lte=now)
     )
     return list(waiting.order_by("queued_at"))
 

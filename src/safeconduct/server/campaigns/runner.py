@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running a campaign: claimed by a lease, run outside of any transaction, written down with its certificate.
 
-A crash leaves a lease that ends; the campaign then begins again from its frozen terms and the same draws, which changes
-nothing: outcomes of a run that left no verdict are not used. The trials hold digests, never what was asked or answered.
+A crash leaves a lease that ends, and then the campaign has failed. It is not run again: its draws are not unknown any
+more to whoever runs the target, and who could choose when a run breaks off would have several tries at one verdict.
+Another campaign draws fresh, and the record counts both. What a run that lost its lease still brings is not used.
+
+Calls are written down at the targets while it goes on, also of a run that fails. Both targets must be granted when it
+begins; when one is suspended, revoked or spent, the campaign stops with a verdict on what it has. The trials hold
+digests, never what was asked or answered.
 """
 
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.evidence import Criterion, Trial, Verdict
-from safeconduct.errors import SafeconductError
+from safeconduct.domain.safe_json import Json
+from safeconduct.errors import NotPermittedError, SafeconductError, VerificationError
 from safeconduct.ledger.commitment import public_commitment
 from safeconduct.ledger.entry import EntryKind
 from safeconduct.server.audit import ledger
@@ -30,53 +37,65 @@ from safeconduct.server.cases import services as cases
 from safeconduct.server.parties.viewer import ANYONE
 from safeconduct.verification.campaign import CampaignResult, Terms, run_campaign
 from safeconduct.verification.certification import certify
+from safeconduct.verification.criterion import criterion_sha256
+from safeconduct.verification.meter import Spent
 from safeconduct.verification.targets import Target, target_for
 from safeconduct.verification.trials import write_trials
+from safeconduct.verification.variants import commit_held_out
 from safeconduct.verification.verdict import Deliberation
 
 LEASE = timedelta(minutes=10)
 EVERY = timedelta(seconds=1)
-FAILURE_LENGTH = 400
+TRIES = 3
+"""How often a busy target is asked for one answer, so how many times its patience a single trial may take."""
+BROKE_OFF = "the run broke off before its end"
 
 
 def run(campaign: Campaign, *, now: datetime, clock: Callable[[], datetime] = timezone.now) -> Campaign:
     """Run a campaign to its verdict, or write down why it could not be run."""
     claimed = _claim(campaign, now=now)
     if claimed is None:
-        return campaign
-    terms = Terms(
-        bundle=services.bundle_of(claimed.claim.case),
-        criterion=Criterion(**claimed.criterion),
-        held_out=queries.held_out_of(claimed),
-    )
+        return Campaign.objects.get(pk=campaign.pk)
     progress = Progress(claimed, clock=clock)
     try:
-        unpatched, patched = (_open(terms, target, clock) for target in (claimed.unpatched, claimed.patched))
+        terms = _terms(claimed)
+        progress.watch(*(_open(terms, target, clock) for target in _granted(claimed, now=now)))
         result = run_campaign(
             terms,
-            unpatched=unpatched,
-            patched=patched,
+            unpatched=progress.unpatched,
+            patched=progress.patched,
             clock=clock,
             listen=progress.listen,
             should_stop=progress.should_stop,
         )
+        certificate = _certificate(claimed, terms, result)
     except SafeconductError as error:
-        return _fail(claimed, f"{error.message} [{error.code}]", now=clock())
-    _spend(claimed.unpatched, unpatched)
-    _spend(claimed.patched, patched)
+        progress.spend()
+        return _end(claimed, CampaignState.FAILED, why=f"{error.message} [{error.code}]", now=clock())
+    progress.spend()
     if queries.is_cancel_asked(claimed.pk):
-        return _cancel(claimed, now=clock())
-    return _decide(claimed, terms, result, now=clock())
+        return _end(claimed, CampaignState.CANCELED, now=clock())
+    return _decide(claimed, result, certificate, now=clock())
 
 
 class Progress:
-    """Writes how far a running campaign is, at most once a second, and renews its lease."""
+    """Writes how far a running campaign is, at most once a second, counts its calls, and renews its lease."""
+
+    unpatched: Target
+    patched: Target
 
     def __init__(self, campaign: Campaign, *, clock: Callable[[], datetime]) -> None:
         """Begin at nothing."""
         self._campaign, self._clock = campaign, clock
         self._told_at = clock() - EVERY
         self._stop = False
+        self._watched: list[tuple[GrantedTarget, Target]] = []
+        self._written: dict[str, Spent] = {}
+
+    def watch(self, unpatched: Target, patched: Target) -> None:
+        """Count what these targets spend from now on."""
+        self.unpatched, self.patched = unpatched, patched
+        self._watched = [(self._campaign.unpatched, unpatched), (self._campaign.patched, patched)]
 
     def listen(self, trial: Trial, deliberation: Deliberation) -> None:
         """Take note of a trial."""
@@ -84,56 +103,65 @@ class Progress:
         if now - self._told_at < EVERY and not deliberation.is_over:
             return
         self._told_at = now
+        self.spend()
         self._stop = _tell(self._campaign, trial, deliberation, now=now)
 
     def should_stop(self) -> bool:
         """Tell whether the campaign is to stop before the next call."""
         return self._stop
 
+    def spend(self) -> None:
+        """Write down at the targets what was spent since the last time."""
+        for granted, used in self._watched:
+            spent, before = used.spent, self._written.get(granted.pk, Spent())
+            calls, tokens = spent.calls - before.calls, spent.tokens - before.tokens
+            if calls or tokens:
+                authorizing.spend(target_id=granted.pk, calls=calls, tokens=tokens)
+                self._written[granted.pk] = spent
+
 
 @atomic_write
 def _claim(campaign: Campaign, *, now: datetime) -> Campaign | None:
-    current = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    is_left = current.state == CampaignState.RUNNING and current.lease_until is not None and current.lease_until <= now
-    if current.state != CampaignState.QUEUED and not is_left:
+    """Take a campaign that waits; one that a crash left has failed, and there is nothing to run."""
+    current = _locked(campaign)
+    if current.state == CampaignState.RUNNING and current.lease_until is not None and current.lease_until <= now:
+        _close(
+            current, CampaignState.CANCELED if current.cancel_asked else CampaignState.FAILED, why=BROKE_OFF, now=now
+        )
         return None
-    current.state, current.lease_until = CampaignState.RUNNING, now + LEASE
-    current.started_at = current.started_at or now
+    if current.state != CampaignState.QUEUED:
+        return None
+    current.state, current.started_at, current.lease_until = CampaignState.RUNNING, now, _lease(current, now=now)
     current.attempts += 1
-    current.progress = {}
     current.save()
-    return Campaign.objects.select_related("claim__case__assessment__report", "unpatched", "patched").get(pk=current.pk)
+    return current
 
 
 @atomic_write
 def _tell(campaign: Campaign, trial: Trial, deliberation: Deliberation, *, now: datetime) -> bool:
-    progress = {
+    """Show how far it is, and return whether it must stop: it is asked to, a grant does not hold, a lease is lost."""
+    progress: dict[str, Json] = {
         "phase": deliberation.phase.value,
         "calls": deliberation.calls,
         "of": deliberation.criterion.max_calls,
         "arm": trial.arm.value,
         "family": trial.family,
     }
-    Campaign.objects.filter(pk=campaign.pk).update(progress=progress, lease_until=now + LEASE)
-    return queries.is_cancel_asked(campaign.pk)
+    sealed = campaign.sealed("progress", progress)
+    is_ours = _ours(campaign).update(sealed_progress=sealed, lease_until=_lease(campaign, now=now))
+    return not is_ours or queries.is_cancel_asked(campaign.pk) or not _are_usable(campaign, now=now)
 
 
 @atomic_write
-def _decide(campaign: Campaign, terms: Terms, result: CampaignResult, *, now: datetime) -> Campaign:
-    ring = key_ring()
-    certificate = certify(
-        terms,
-        result,
-        ring.attestation,
-        unpatched=campaign.unpatched.label,
-        patched=campaign.patched.label,
-    )
-    current = Campaign.objects.select_for_update().select_related("claim__case").get(pk=campaign.pk)
+def _decide(campaign: Campaign, result: CampaignResult, certificate: bytes, *, now: datetime) -> Campaign:
+    current = _locked(campaign)
+    if not _ours(campaign).exists():
+        return current
     current.state, current.ended_at, current.lease_until = CampaignState.DECIDED, now, None
     current.verdict = result.report.verdict
-    current.reasons = list(result.report.reasons)
-    current.certificate = certificate.decode()
-    current.trials = write_trials(result.trials).decode()
+    current.sealed_reasons = current.sealed("reasons", list(result.report.reasons))
+    current.sealed_certificate = current.sealed("certificate", certificate.decode())
+    current.sealed_trials = current.sealed("trials", write_trials(result.trials).decode())
     current.save()
     ledger.commit(kind=EntryKind.ATTESTATION, value=public_commitment(certificate), now=now)
     if result.report.verdict is Verdict.FIXED:
@@ -148,21 +176,71 @@ def _decide(campaign: Campaign, terms: Terms, result: CampaignResult, *, now: da
 
 
 @atomic_write
-def _fail(campaign: Campaign, why: str, *, now: datetime) -> Campaign:
-    current = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    current.state, current.ended_at, current.lease_until = CampaignState.FAILED, now, None
-    current.failure = why[:FAILURE_LENGTH]
-    current.save()
-    audit.record(EventTag.CAMPAIGN_FAILED, subject=current.pk, at=now)
+def _end(campaign: Campaign, state: CampaignState, *, why: str = "", now: datetime) -> Campaign:
+    current = _locked(campaign)
+    if _ours(campaign).exists():
+        _close(current, state, why=why, now=now)
     return current
 
 
-@atomic_write
-def _cancel(campaign: Campaign, *, now: datetime) -> Campaign:
-    current = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    current.state, current.ended_at, current.lease_until = CampaignState.CANCELED, now, None
+def _close(current: Campaign, state: CampaignState, *, why: str, now: datetime) -> None:
+    """End a campaign without a verdict. Who asked for its cancellation is in the record already."""
+    current.state, current.ended_at, current.lease_until = state, now, None
+    if state == CampaignState.FAILED:
+        current.sealed_failure = current.sealed("failure", why)
+        audit.record(EventTag.CAMPAIGN_FAILED, subject=current.pk, at=now)
     current.save()
-    return current
+
+
+def _locked(campaign: Campaign) -> Campaign:
+    Campaign.objects.select_for_update().get(pk=campaign.pk)
+    return Campaign.objects.select_related("claim__case__assessment__report", "unpatched", "patched").get(
+        pk=campaign.pk
+    )
+
+
+def _ours(claimed: Campaign) -> QuerySet[Campaign]:
+    """Return the campaign as long as it runs under this claim."""
+    return Campaign.objects.filter(pk=claimed.pk, state=CampaignState.RUNNING, attempts=claimed.attempts)
+
+
+def _lease(campaign: Campaign, *, now: datetime) -> datetime:
+    """Return until when nobody else may take it: longer than one trial may take at the slower target."""
+    patience = max(campaign.unpatched.call_seconds, campaign.patched.call_seconds)
+    return now + LEASE + timedelta(seconds=TRIES * patience)
+
+
+def _terms(claimed: Campaign) -> Terms:
+    """Return the terms as they were frozen.
+
+    Raises:
+        VerificationError: what is stored is not what was committed to.
+    """
+    terms = Terms(
+        bundle=services.bundle_of(claimed.claim.case),
+        criterion=Criterion(**claimed.criterion),
+        held_out=queries.held_out_of(claimed),
+    )
+    frozen = (criterion_sha256(terms.criterion), commit_held_out(terms.bundle.attack, terms.held_out))
+    if frozen != (claimed.criterion_sha256, claimed.commitment):
+        raise VerificationError("the terms are not those that were frozen", hint="start another campaign")
+    return terms
+
+
+def _granted(claimed: Campaign, *, now: datetime) -> tuple[GrantedTarget, GrantedTarget]:
+    """Return both targets as they are granted now.
+
+    Raises:
+        NotPermittedError: one was suspended, revoked or spent since, or its window is closed.
+    """
+    if not _are_usable(claimed, now=now):
+        raise NotPermittedError("a target may not be tested now", hint="look at its state, window and caps")
+    return claimed.unpatched, claimed.patched
+
+
+def _are_usable(claimed: Campaign, *, now: datetime) -> bool:
+    both = {claimed.unpatched_id, claimed.patched_id}
+    return authorizations.usable(now).filter(pk__in=both).count() == len(both)
 
 
 def _open(terms: Terms, granted: GrantedTarget, clock: Callable[[], datetime]) -> Target:
@@ -171,5 +249,11 @@ def _open(terms: Terms, granted: GrantedTarget, clock: Callable[[], datetime]) -
     )
 
 
-def _spend(granted: GrantedTarget, used: Target) -> None:
-    authorizing.spend(target_id=granted.pk, calls=used.spent.calls, tokens=used.spent.tokens)
+def _certificate(claimed: Campaign, terms: Terms, result: CampaignResult) -> bytes:
+    return certify(
+        terms,
+        result,
+        key_ring().attestation,
+        unpatched=claimed.unpatched.label,
+        patched=claimed.patched.label,
+    )

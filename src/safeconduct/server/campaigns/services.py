@@ -61,7 +61,6 @@ def claim_fix(*, case: Case, seat: Participant, note: str, by: Viewer, now: date
     return claim
 
 
-@atomic_write
 def start(
     *,
     claim: FixClaim,
@@ -81,7 +80,7 @@ def start(
         MalformedError: the bundle cannot be run, or the criterion contradicts itself.
     """
     by.require(Role.COORDINATOR)
-    _require_startable(claim, unpatched, patched)
+    # A bundle may be large, so it is read before the transaction begins.
     bundle = bundle_of(claim.case)
     terms = criterion or bundle.criterion
     check_criterion(terms)
@@ -96,6 +95,15 @@ def start(
         queued_at=now,
     )
     campaign.secret = vault.seal(held_out.salt + held_out.seed, subject=claim.case_id, place=secret_place(campaign.pk))
+    return _put_in(campaign, by=by, now=now)
+
+
+@atomic_write
+def _put_in(campaign: Campaign, *, by: Viewer, now: datetime) -> Campaign:
+    claim = campaign.claim
+    # The lock lets only one of two who start a campaign of the same case at once go on.
+    Case.objects.select_for_update().get(pk=claim.case_id)
+    _require_startable(claim, campaign.unpatched, campaign.patched)
     campaign.save(force_insert=True)
     facts = {"case": claim.case_id, "criterion": campaign.criterion_sha256, "commitment": campaign.commitment}
     audit.record(EventTag.CAMPAIGN_STARTED, subject=campaign.pk, actor=by.actor, at=now, facts=facts)

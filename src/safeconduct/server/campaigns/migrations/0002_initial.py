@@ -31,6 +31,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'decided'), _negated=True), models.Q(models.Q(('verdict', ''), _negated=True), models.Q(('certificate', ''), _negated=True)), _connector='OR'), name='a_decided_campaign_has_verdict_and_certificate'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'decided'), _negated=True), models.Q(models.Q(('verdict', ''), _negated=True), models.Q(('sealed_certificate', b''), _negated=True)), _connector='OR'), name='a_decided_campaign_has_verdict_and_certificate'),
         ),
     ]
