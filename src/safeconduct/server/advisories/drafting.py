@@ -58,7 +58,8 @@ def new_draft(known: Known, *, now: datetime) -> Advisory:
         Advisory(
             id=known.public_id,
             title=told.title,
-            summary=told.summary,
+            # A form of few questions has no summary; a person writes one before it goes out.
+            summary=told.summary or told.title,
             description=told.description,
             flaw_class=told.flaw_class,
             affected=told.affects,

@@ -11,6 +11,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from safeconduct.domain.instants import show, show_duration, utc
 from safeconduct.server.parties.zones import zone_name_of, zone_of
@@ -35,5 +36,6 @@ def distance(context: dict[str, Any], at: datetime) -> str:
 
 @register.simple_tag(takes_context=True)
 def zone_name(context: dict[str, Any]) -> str:
-    """Name the zone in which times are shown beside UTC."""
-    return zone_name_of(context["request"])
+    """Name the zones in which times are shown: the reader's, if it is another one, and UTC."""
+    name = zone_name_of(context["request"])
+    return name if name == "UTC" else f"{name} {_('and')} UTC"
