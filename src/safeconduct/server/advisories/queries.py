@@ -34,6 +34,7 @@ from safeconduct.server.cases import queries as cases
 from safeconduct.server.cases.models import Case
 from safeconduct.server.intake import queries as intake
 from safeconduct.server.parties.viewer import Viewer
+from safeconduct.server.registry import queries as registry
 from safeconduct.server.triage.models import AssessmentState
 from safeconduct.verification.certificate import verify_certificate
 
@@ -171,16 +172,19 @@ def document(public_id: str, kind: str, *, version: int | None = None) -> Public
 
 
 def certificate_of(public_id: str) -> Campaign:
-    """Return the campaign whose certificate a published advisory refers to.
+    """Return the campaign whose certificate a published advisory refers to, and no later one.
 
     Raises:
         NotFoundError: nothing is published under this identifier, or no fix was tested.
     """
     advisory = published().filter(entry__public_id=public_id).select_related("case").first()
-    campaign = campaigns.latest_decided(advisory.case) if advisory else None
-    if campaign is None:
+    told = registry.record_of(advisory.entry).verification if advisory else None
+    if advisory is None or told is None:
         raise NotFoundError("no such certificate")
-    return campaign
+    for campaign in campaigns.decided(advisory.case):
+        if hashlib.sha256(campaign.certificate.encode()).hexdigest() == told.certificate_sha256:
+            return campaign
+    raise NotFoundError("no such certificate")
 
 
 def _severity(case: Case) -> Severity:

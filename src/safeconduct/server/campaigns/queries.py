@@ -56,13 +56,15 @@ def campaign_for(viewer: Viewer, campaign_id: str) -> Campaign:
     return campaign
 
 
+def decided(case: Case) -> QuerySet[Campaign]:
+    """Return the campaigns of the case that came to a verdict, the newest first."""
+    found = Campaign.objects.filter(claim__case=case, state=CampaignState.DECIDED)
+    return found.select_related("claim__case", "claim__participant")
+
+
 def latest_decided(case: Case) -> Campaign | None:
     """Return the newest campaign of the case that came to a verdict, or nothing."""
-    return (
-        Campaign.objects.filter(claim__case=case, state=CampaignState.DECIDED)
-        .select_related("claim__participant")
-        .first()
-    )
+    return decided(case).first()
 
 
 def latest_verdict(case: Case) -> Verdict | None:

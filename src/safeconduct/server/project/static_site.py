@@ -88,7 +88,7 @@ def _addresses() -> Iterator[tuple[str, str]]:
         address = reverse("registry:entry", args=[entry.public_id])
         yield address, f"{address.strip('/')}/index.html"
     for advisory in advisories.published():
-        yield from _documents(advisory.entry.public_id, is_tested=bool(advisories.draft_of(advisory).verification))
+        yield from _documents(advisory.entry.public_id, is_tested=bool(registry.record_of(advisory.entry).verification))
 
 
 def _documents(public_id: str, *, is_tested: bool) -> Iterator[tuple[str, str]]:
