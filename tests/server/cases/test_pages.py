@@ -122,7 +122,7 @@ def test_the_coordinator_sees_everything_and_every_act_from_the_room() -> None:
     world = cases.opened(NOW(), guests=("Orchid Bank", "Acme"))
     page = text(client_of(world.coordinator).get(room(world)))
 
-    for words in ("Orchid Bank", "Acme", "The reporter", "no answer", "keeps the embargo", "vfdpxa", "Publish the"):
+    for words in ("Orchid Bank", "Acme", "The reporter", "no answer", "keeps it", "vfdpxa", "Publish the"):
         assert words in page
     for name in ("invite", "propose", "end_embargo", "record_fact", "tell_reporter"):
         assert reverse(f"cases:{name}", args=[world.case.pk]) in page

@@ -34,6 +34,7 @@ from safeconduct.server.cases.steps import (
     Cause,
     apply,
     end_terms,
+    keep_consent,
     lift_consents,
     locked,
     note_step,
@@ -81,7 +82,7 @@ def begin(
     if found.outcome.active is not None:
         for seat in (coordinator, reporter):
             _keep_answer(found.outcome.active.id, seat, accepts=True, now=now)
-            set_consent(seat, Consent.SIGNATORY, case, cause=cause)
+            keep_consent(seat, Consent.SIGNATORY)
         audit.record(EventTag.EMBARGO_ACTIVATED, subject=case.pk, actor=by.actor, at=now)
     return case
 
@@ -113,10 +114,11 @@ def propose(*, case: Case, seat: Participant, ends_at: datetime, reason: str, by
     message = M.EMBARGO_REVISION if is_revision else M.EMBARGO_PROPOSAL
     cause = Cause(message=message, actor=by.actor, at=now, reason=said)
     before = current.embargo
-    _store(current, found.outcome, known=(terms,), reason="; ".join((said, *found.reasons[:-1])), now=now)
+    grounds = f" ({'; '.join(found.reasons[:-1])})" if found.reasons[:-1] else ""
+    _store(current, found.outcome, known=(terms,), reason=f"{said}{grounds}", now=now)
     note_step(current, axis="EM", moved=(before, current.embargo), cause=cause)
     _keep_answer(terms.id, own, accepts=True, now=now)
-    _lapse(current, proposer=own, cause=cause)
+    _lapse(current, proposer=own)
     audit.record(EventTag.EMBARGO_PROPOSED, subject=current.pk, actor=by.actor, at=now)
     _settle(current, by=by, now=now)
     tell_all(current, News.TERMS, now=now, but=own)
@@ -310,12 +312,12 @@ def _window_end(asked_at: datetime, term: EmbargoTerm) -> datetime:
     return embargo_course.answer_window(asked_at, asked=None, embargo_ends_at=term.ends_at).outcome.closes_at
 
 
-def _lapse(case: Case, *, proposer: Participant, cause: Cause) -> None:
+def _lapse(case: Case, *, proposer: Participant) -> None:
     """A revision makes every other consent lapse, until it is given to the new terms or they are rejected."""
     if case.embargo != EmbargoState.REVISE:
         return
     for seat in case.participants.filter(consent=Consent.SIGNATORY).exclude(pk=proposer.pk):
-        set_consent(seat, require_consent(Consent.SIGNATORY, ConsentEvent.REVISE), case, cause=cause)
+        keep_consent(seat, require_consent(Consent.SIGNATORY, ConsentEvent.REVISE))
 
 
 def _settle(case: Case, *, by: Viewer, now: datetime) -> None:
@@ -344,7 +346,7 @@ def _settle(case: Case, *, by: Viewer, now: datetime) -> None:
     message = _result_message(was_under=before in UNDER, is_new=is_new)
     cause = Cause(message=message, actor=by.actor, at=now, reason="; ".join(found.reasons))
     note_step(case, axis="EM", moved=(before, case.embargo), cause=cause)
-    _follow_consents(case, parties, is_new=is_new, cause=cause)
+    _follow_consents(case, parties, is_new=is_new, now=now)
     if is_new:
         audit.record(EventTag.EMBARGO_REVISED, subject=case.pk, actor=by.actor, at=now)
     tell_all(case, News.TERMS, now=now)
@@ -362,7 +364,7 @@ def _votes(term: EmbargoTerm, parties: frozenset[str], *, now: datetime) -> dict
     return said
 
 
-def _follow_consents(case: Case, parties: frozenset[str], *, is_new: bool, cause: Cause) -> None:
+def _follow_consents(case: Case, parties: frozenset[str], *, is_new: bool, now: datetime) -> None:
     """Give every consent the letter that goes with the settled terms.
 
     The parties keep what they agreed to, the new terms or again the old ones. Who only looks on, and who was invited
@@ -371,13 +373,13 @@ def _follow_consents(case: Case, parties: frozenset[str], *, is_new: bool, cause
     lift_consents(case)
     if case.embargo == EmbargoState.ACTIVE:
         for seat in case.participants.filter(pk__in=parties).exclude(consent=Consent.SIGNATORY):
-            set_consent(seat, Consent.SIGNATORY, case, cause=cause)
+            keep_consent(seat, Consent.SIGNATORY)
     if not is_new:
         case.participants.filter(consent=Consent.LAPSED, role__in=queries.LOOKERS_ON).update(consent=Consent.SIGNATORY)
         return
     for seat in case.participants.filter(left_at__isnull=True).exclude(pk__in=parties):
         if seat.consent != Consent.DECLINED:
-            seat.consent, seat.asked_at = Consent.INVITED, cause.at
+            seat.consent, seat.asked_at = Consent.INVITED, now
             seat.save(update_fields=["consent", "asked_at"])
 
 

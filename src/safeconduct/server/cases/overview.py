@@ -14,8 +14,6 @@ from safeconduct.server.cases import queries
 from safeconduct.server.cases.models import Case, CaseMessage, Participant
 from safeconduct.server.parties.viewer import Viewer
 
-LONG = 1000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:

@@ -130,10 +130,16 @@ def put_in_force(term: EmbargoTerm, *, now: datetime) -> None:
     term.save(update_fields=["state", "settled_at"])
 
 
-def set_consent(seat: Participant, after: Consent, case: Case, *, cause: Cause) -> None:
-    """Keep a consent and write down that it moved."""
-    before, seat.consent = seat.consent, after
+def keep_consent(seat: Participant, after: Consent) -> None:
+    """Keep a consent that follows from what happened to the embargo, which is written down once for all."""
+    seat.consent = after
     seat.save(update_fields=["consent"])
+
+
+def set_consent(seat: Participant, after: Consent, case: Case, *, cause: Cause) -> None:
+    """Keep a consent that somebody gave or refused, and write down that it moved."""
+    before = seat.consent
+    keep_consent(seat, after)
     note_step(case, axis="PEC", moved=(before, after), cause=cause, participant=seat)
 
 
@@ -142,8 +148,7 @@ def lift_consents(case: Case) -> None:
     if case.embargo not in {EmbargoState.EXITED, EmbargoState.NONE}:
         return
     for seat in case.participants.exclude(consent=Consent.NO_EMBARGO):
-        seat.consent = require_consent(Consent(seat.consent), ConsentEvent.RESET)
-        seat.save(update_fields=["consent"])
+        keep_consent(seat, require_consent(Consent(seat.consent), ConsentEvent.RESET))
 
 
 def note_step(

@@ -11,7 +11,6 @@ from django.views.decorators.http import require_safe
 
 from safeconduct.domain.case import CaseFact, Consent, ReportState, VendorFix
 from safeconduct.domain.parties import CaseRole, Role
-from safeconduct.policy.lifecycle import words
 from safeconduct.server.cases import correspondence, negotiation, overview, queries
 from safeconduct.server.cases.correspondence import TLP_WORDS
 from safeconduct.server.cases.history import history_for
@@ -24,6 +23,24 @@ from safeconduct.server.parties.access import PartyRequest, acts_for
 
 PER_PAGE = 20
 SHORT_HISTORY = 12
+LONG_HISTORY = 1000
+REPORT_WORDS = {
+    ReportState.START: "not received",
+    ReportState.RECEIVED: "received",
+    ReportState.INVALID: "held invalid",
+    ReportState.VALID: "held valid",
+    ReportState.DEFERRED: "put off",
+    ReportState.ACCEPTED: "accepted",
+    ReportState.CLOSED: "closed",
+}
+REPORT_BADGES = {ReportState.ACCEPTED: "badge-ok", ReportState.VALID: "badge-info", ReportState.INVALID: "badge-bad"}
+CONSENT_WORDS = {
+    Consent.NO_EMBARGO: "none",
+    Consent.INVITED: "asked",
+    Consent.SIGNATORY: "keeps it",
+    Consent.LAPSED: "asked anew",
+    Consent.DECLINED: "declined",
+}
 FIX_WORDS = {
     VendorFix.UNAWARE: "does not know yet",
     VendorFix.AWARE: "knows of the flaw",
@@ -55,6 +72,7 @@ class Row:
 
     seat: Participant
     report: str
+    report_badge: str
     fix: str
     fix_badge: str
     fix_since: datetime | None
@@ -74,6 +92,8 @@ def case(request: PartyRequest, case_id: str) -> HttpResponse:
         return vendor_room.show(request, found)
     everyone = [row_of(seat) for seat in overview.participants(request.viewer, found)]
     messages = Paginator(correspondence.rows_for(request.viewer, found), PER_PAGE).get_page(request.GET.get("page"))
+    most = LONG_HISTORY if "history" in request.GET else SHORT_HISTORY
+    history = history_for(request.viewer, found, most=most + 1)
     context = {
         "case": found,
         "title": queries.title_of(found),
@@ -82,10 +102,8 @@ def case(request: PartyRequest, case_id: str) -> HttpResponse:
         "clocks": clocks_for(request.viewer, found, now=request.now),
         "page": messages,
         "letters": correspondence.opened(list(messages.object_list), found),
-        "history": history_for(
-            request.viewer, found, most=overview.LONG if "history" in request.GET else SHORT_HISTORY
-        ),
-        "is_history_whole": "history" in request.GET,
+        "history": history[:most],
+        "has_more_history": len(history) > most,
         "facts": public_facts_of(found),
         "state": queries.vendor_state(found),
         "marks": TLP_WORDS,
@@ -126,11 +144,12 @@ def row_of(seat: overview.Seen) -> Row:
     row = seat.row
     return Row(
         seat=row,
-        report=words(ReportState(row.report_state)),
+        report=REPORT_WORDS[ReportState(row.report_state)],
+        report_badge=REPORT_BADGES.get(ReportState(row.report_state), ""),
         fix=FIX_WORDS[fix] if row.role in queries.VENDORS else "",
         fix_badge=FIX_BADGES[fix],
         fix_since=row.fix_deployed_at or row.fix_ready_at or row.aware_at,
-        consent="has left the case" if row.left_at else words(Consent(row.consent)),
+        consent="has left" if row.left_at else CONSENT_WORDS[Consent(row.consent)],
         consent_badge="" if row.left_at else CONSENT_BADGES.get(Consent(row.consent), ""),
         heard_at=seat.heard_at,
         waits_for_answer=seat.waits_for_answer,

@@ -17,21 +17,21 @@ class Saying:
     message: ProtocolMessage
     words: str
     reasons: tuple[str, ...]
-    needs_reason: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sayings:
-    """What may be said, and what may not be said now."""
+    """What may be said, what may be said against advice, and what may not be said now."""
 
     open: tuple[Saying, ...]
+    unwise: tuple[Saying, ...]
     closed: tuple[Saying, ...]
 
 
 def sayings_of(seat: Participant, case: Case) -> Sayings:
     """Return the buttons of a seat; none for who looks on, has left, or sits in a closed case."""
     if seat.role in queries.LOOKERS_ON or seat.left_at is not None or case.closed_at is not None:
-        return Sayings(open=(), closed=())
+        return Sayings(open=(), unwise=(), closed=())
     decided = [(message, services.may_say(seat, case, message)) for message in _offered(seat)]
     found = [
         (
@@ -40,13 +40,13 @@ def sayings_of(seat: Participant, case: Case) -> Sayings:
                 message=message,
                 words=_capital(messages().words[message]),
                 reasons=decision.reasons,
-                needs_reason=decision.outcome is Outcome.DISCOURAGED,
             ),
         )
         for message, decision in decided
     ]
     return Sayings(
-        open=tuple(saying for outcome, saying in found if outcome is not Outcome.BLOCKED),
+        open=tuple(saying for outcome, saying in found if outcome is Outcome.ALLOWED),
+        unwise=tuple(saying for outcome, saying in found if outcome is Outcome.DISCOURAGED),
         closed=tuple(saying for outcome, saying in found if outcome is Outcome.BLOCKED),
     )
 
