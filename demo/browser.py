@@ -6,7 +6,7 @@ typed or chose instead. Nothing else of the portal is touched, so whatever the s
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -27,29 +27,25 @@ Given = Mapping[str, str | Sequence[str]]
 
 @dataclass(slots=True)
 class Form:
-    """One form of a page: where it sends to, and what it holds as (name, value)."""
+    """One form of a page: where it sends to, what it holds as (name, value), and what it lets a person choose from."""
 
     action: str
     held: list[tuple[str, str]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     options: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    hidden: dict[str, str] = field(default_factory=dict)
+
+    def takes(self, given: Given) -> bool:
+        """Tell whether a person could give these values: typed into a field, or chosen from what is offered."""
+        return all(self._offers(name, value) for name, values in given.items() for value in _listed(values))
 
     def filled(self, given: Given) -> dict[str, list[str]]:
-        """Return what is sent when a person gives these values.
-
-        Raises:
-            NotFoundError: the form has no such field.
-        """
-        strange = sorted(set(given) - self.names)
-        if strange:
-            raise NotFoundError("the form has no such field", hint=", ".join(strange))
+        """Return what is sent when a person gives these values."""
         sent: dict[str, list[str]] = {}
         for name, value in self.held:
             if name not in given:
                 sent.setdefault(name, []).append(value)
-        for name, value in given.items():
-            sent[name] = [value] if isinstance(value, str) else list(value)
-        return sent
+        return sent | {name: _listed(values) for name, values in given.items()}
 
     def option(self, name: str, words: str) -> str:
         """Return the value of the choice that shows these words.
@@ -62,6 +58,13 @@ class Form:
                 return value
         raise NotFoundError("the form offers no such choice", hint=f"{name}: {words}")
 
+    def _offers(self, name: str, value: str) -> bool:
+        if name in self.hidden:
+            return self.hidden[name] == value
+        if name in self.options:
+            return any(offered == value for offered, _ in self.options[name])
+        return name in self.names
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
@@ -73,17 +76,16 @@ class Page:
     links: tuple[str, ...]
     text: str
 
-    def form(self, address: str, *, fields: Sequence[str] = (), holding: Mapping[str, str] | None = None) -> Form:
-        """Return the first form that sends to an address with this part, has these fields and holds these values.
+    def form(self, address: str, given: Given | None = None) -> Form:
+        """Return the first form that sends to an address with this part and takes these values.
 
         Raises:
             NotFoundError: there is none.
         """
-        wanted = set((holding or {}).items())
         for form in self.forms:
-            if address in form.action and form.names.issuperset(fields) and wanted.issubset(form.held):
+            if address in form.action and form.takes(given or {}):
                 return form
-        raise NotFoundError("the page has no such form", hint=f"{address} on {self.url}")
+        raise NotFoundError("the page has no such form", hint=f"{address} with {list(given or ())} on {self.url}")
 
     def link(self, pattern: str) -> str:
         """Return the first link whose address matches the expression.
@@ -133,18 +135,19 @@ class Browser:
         """Ask the programming interface with a token."""
         return _accepted(self._client.get(address, headers={"Authorization": f"Bearer {token}"})).content
 
-    def submit(
-        self, page: Page, address: str, given: Given | None = None, *, holding: Mapping[str, str] | None = None
-    ) -> Page:
+    def submit(self, page: Page, address: str, given: Given | None = None) -> Page:
         """Send a form of the page, the one whose address has this part, with what is given.
 
         Raises:
-            NotFoundError: the page has no such form or field.
+            NotFoundError: the page has no form that takes this.
             ConflictError: the portal refuses what is sent.
         """
-        wanted = given or {}
-        form = page.form(address, fields=tuple(wanted), holding=holding)
-        return _page(self._client.post(form.action, data=form.filled(wanted), headers={"Referer": page.url}))
+        form = page.form(address, given)
+        return _page(self._client.post(form.action, data=form.filled(given or {}), headers={"Referer": page.url}))
+
+
+def _listed(values: str | Sequence[str]) -> list[str]:
+    return [values] if isinstance(values, str) else list(values)
 
 
 def _accepted(answer: httpx.Response) -> httpx.Response:
@@ -161,7 +164,9 @@ def _page(answer: httpx.Response) -> Page:
     mistakes = re.search(r'class="notice notice-error"[^>]*>(.*?)</div>', page.html, re.DOTALL)
     if mistakes and answer.request.method == "POST":
         told = re.sub(r"<[^>]+>", " ", mistakes.group(1))
-        raise ConflictError(f"the portal does not take the form at {answer.request.url.path}", hint=" ".join(told.split()))
+        raise ConflictError(
+            f"the portal does not take the form at {answer.request.url.path}", hint=" ".join(told.split())
+        )
     return page
 
 
@@ -207,7 +212,7 @@ class _Reader(HTMLParser):
                 self._begin_field(tag, given)
             case "button" if self.forms and given.get("name"):
                 # A button sends its value only when it is the one that was pressed.
-                self.forms[-1].names.add(given["name"])
+                self.forms[-1].options.setdefault(given["name"], []).append((given.get("value", ""), ""))
             case "option" if self._select:
                 self._begin_option(given)
 
@@ -245,6 +250,8 @@ class _Reader(HTMLParser):
                 form.held.append((name, given.get("value", "on")))
         elif kind not in UNSENT:
             form.held.append((name, given.get("value", "")))
+            if kind == "hidden":
+                form.hidden[name] = given.get("value", "")
 
     def _begin_option(self, given: Mapping[str, str]) -> None:
         self.forms[-1].options[self._select].append((given.get("value", ""), ""))
@@ -257,8 +264,3 @@ class _Reader(HTMLParser):
             first = [value for value, _ in form.options[self._select][:1]]
             form.held.extend((self._select, value) for value in self._option or first)
             self._select = ""
-
-
-def lines_of(page: Page) -> Iterator[str]:
-    """Yield the lines of a page's text that are not empty."""
-    yield from (line.strip() for line in page.text.splitlines() if line.strip())

@@ -44,4 +44,4 @@ class Book:
 
 
 def _each(entry: Entry) -> str:
-    return "–" if entry.seconds is None or not entry.calls else f"{entry.seconds / entry.calls:.2f}"
+    return "-" if entry.seconds is None or not entry.calls else f"{entry.seconds / entry.calls:.2f}"

@@ -13,8 +13,8 @@ from safeconduct.errors import VerificationError
 SECONDS = 300.0
 
 
-def run(*arguments: str, expected: int = 0) -> dict[str, Any]:
-    """Run `safeconduct … --json` and return its answer.
+def run(*arguments: str, expected: int = 0, typed: str = "") -> dict[str, Any]:
+    """Run `safeconduct … --json` and return its answer; `typed` is what a person types.
 
     Raises:
         VerificationError: the command ends with another code than expected.
@@ -23,6 +23,7 @@ def run(*arguments: str, expected: int = 0) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "safeconduct", *arguments, "--json"],
         env=environ,
+        input=typed,
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -35,7 +35,9 @@ def first_patch(tale: Tale, found: Scan) -> str:
     replayed = researcher.replay(subject, model, again)
     tale.book.note("the reported strings sent again", replayed.calls, replayed.seconds)
     hits = sum(shot.outcome is TrialOutcome.HIT for shot in replayed.shots)
-    teller.say(f"Whoever tests by hand sends reported strings again: {hits} of {replayed.calls} succeed. It looks fixed.")
+    teller.say(
+        f"Whoever tests by hand sends reported strings again: {hits} of {replayed.calls} succeed. It looks fixed."
+    )
     note = f"{model} is deployed: {subject.first_patch}."
     return _campaign(tale, model, note=note)
 

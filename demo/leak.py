@@ -52,9 +52,7 @@ class Leak(Subject):
 
     vendor = "Orchid Bank"
     product = "Orchid Assistant"
-    versions = Versions(
-        reported="orchid-assistant-1", blocklisted="orchid-assistant-2", mended="orchid-assistant-3"
-    )
+    versions = Versions(reported="orchid-assistant-1", blocklisted="orchid-assistant-2", mended="orchid-assistant-3")
     severity = Severity(
         cvss="CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:N/VA:N/SC:N/SI:N/SA:N/E:P",
         cvss_reason="Anyone who can chat gets a credential; nothing is changed or made unavailable by that alone.",
@@ -158,9 +156,7 @@ class Leak(Subject):
             disclosure=DisclosureWish(intent=DisclosureIntent.COORDINATED),
             root_causes=(RootCause.SYSTEM_PROMPT,),
             taxonomy=(*draft.taxonomy, TaxonomyRef(framework=Framework.OWASP_LLM, edition="2025", id="LLM07")),
-            attack=replace(
-                draft.attack, knowledge=AttackKnowledge.BLACK_BOX, objectives=(AttackObjective.PRIVACY,)
-            ),
+            attack=replace(draft.attack, knowledge=AttackKnowledge.BLACK_BOX, objectives=(AttackObjective.PRIVACY,)),
             harm=Harm(
                 domains=(HarmDomain.FINANCIAL,),
                 magnitude=HarmMagnitude.SERIOUS,

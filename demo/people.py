@@ -90,7 +90,7 @@ class Vendor(Person):
         """Say that the report is valid and that it will be worked on."""
         for message in ("RV", "RA"):
             page = self.browser.open(f"/cases/{case_id}/")
-            self.browser.submit(page, "/say/", holding={"message": message})
+            self.browser.submit(page, "/say/", {"message": message})
 
     def claim_fix(self, case_id: str, note: str) -> None:
         """Say that a fix is deployed."""
@@ -196,9 +196,7 @@ class Coordinator(Person):
         """Publish; return the public id and the warnings about the wording that were read and accepted."""
         page = self.browser.open(f"/advisories/case/{case_id}/")
         warnings = tuple(sorted(set(WARNING.findall(page.text))))
-        page = self.browser.submit(
-            page, "/publish", {"what": "First version", "acknowledged": ",".join(warnings)}
-        )
+        page = self.browser.submit(page, "/publish", {"what": "First version", "acknowledged": ",".join(warnings)})
         found = re.search(r"/register/([^/]+)/", page.url)
         if found is None:
             raise NotFoundError("publishing led to no public page", hint=page.url)

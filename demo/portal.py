@@ -24,7 +24,9 @@ class Portal(Process):
         self.base_url = f"http://127.0.0.1:{free_port(port)}"
         environ = {"SAFECONDUCT_HOME": str(home), "SAFECONDUCT_BEAT_SECONDS": str(BEAT_SECONDS)}
         bind = self.base_url.removeprefix("http://")
-        super().__init__("the portal", ["-m", "safeconduct", "serve", "--bind", bind, "--json"], log=log, environ=environ)
+        super().__init__(
+            "the portal", ["-m", "safeconduct", "serve", "--bind", bind, "--json"], log=log, environ=environ
+        )
 
     def ready(self) -> str:
         """Wait until it answers; return the one-time link of the first administrator.

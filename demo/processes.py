@@ -118,7 +118,7 @@ def free_port(wanted: int = USUAL_PORT) -> int:
     raise UnavailableError("no port of the loopback is free", hint="end a program that listens")
 
 
-def wait_for(what: str, look: Callable[[], Found], *, seconds: float, every: float = LOOK_SECONDS) -> Found:
+def wait_for(what: str, look: Callable[[], Found | None], *, seconds: float, every: float = LOOK_SECONDS) -> Found:
     """Return what `look` finds as soon as it is something.
 
     Raises:

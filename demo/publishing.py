@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The advisory, and the checks that anyone can make afterward without trusting the portal."""
 
-import hashlib
 import json
-from pathlib import Path
 
 import httpx
 
 from demo import fixing, researcher
 from demo.commands import run, validate_csaf
-from demo.people import SHORT_SECONDS
-from demo.processes import wait_for
 from demo.researcher import Sent
 from demo.tale import Tale
 from safeconduct.errors import VerificationError
 
+TIMEOUT_SECONDS = 120.0
 DOCUMENTS = ("json", "csaf", "osv")
 
 
@@ -42,7 +39,7 @@ def check(tale: Tale, sent: Sent, public_id: str) -> None:
     _documents(tale, public_id)
     _receipt(tale, sent)
     _certificate(tale, public_id)
-    _log(tale)
+    _log(tale, sent)
     shown = researcher.mailbox(tale.portal.base_url, sent)
     tale.teller.say(f"The reporter opens her mailbox with the codename: {shown['status_words']}.")
 
@@ -66,15 +63,9 @@ def _documents(tale: Tale, public_id: str) -> None:
 
 
 def _receipt(tale: Tale, sent: Sent) -> None:
-    folder = tale.folder
-    receipt = wait_for(
-        "the receipt",
-        lambda: researcher.receipt(tale.portal.base_url, sent, folder),
-        seconds=SHORT_SECONDS,
-    )
-    key = str(folder / "log.vkey")
-    tale.teller.command(f"safeconduct ledger verify {receipt.name} --opening {sent.opening.name} --key log.vkey")
-    told = run("ledger", "verify", str(receipt), "--opening", str(sent.opening), "--key", key)
+    files = (str(sent.receipt), "--opening", str(sent.opening), "--key", str(sent.log_key))
+    tale.teller.command(f"safeconduct ledger verify {sent.receipt.name} --opening {sent.opening.name}")
+    told = run("ledger", "verify", *files)
     tale.teller.holds(f"entry {told['index']} of {told['size']} in the log; the opening belongs to it")
 
 
@@ -90,8 +81,8 @@ def _certificate(tale: Tale, public_id: str) -> None:
     tale.teller.holds(f"{told['verdict']}, recomputed from {told['trials']} public trials")
 
 
-def _log(tale: Tale) -> None:
-    address, key = f"{tale.portal.base_url}/log", str(tale.folder / "log.vkey")
+def _log(tale: Tale, sent: Sent) -> None:
+    address, key = f"{tale.portal.base_url}/log", str(sent.log_key)
     tale.teller.command(f"safeconduct ledger audit {address} --key log.vkey")
     told = run("ledger", "audit", address, "--key", key)
     tale.teller.holds(f"{told['size']} entries, {told['tiles']} tiles, root {told['root']}")
@@ -99,12 +90,7 @@ def _log(tale: Tale) -> None:
 
 def _fetched(tale: Tale, address: str) -> bytes:
     """Return a public file, asked for without signing in."""
-    answer = httpx.get(tale.portal.base_url + address, timeout=SHORT_SECONDS)
+    answer = httpx.get(tale.portal.base_url + address, timeout=TIMEOUT_SECONDS)
     if answer.is_error:
         raise VerificationError(f"{address} is not public", hint=f"status {answer.status_code}")
     return answer.content
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

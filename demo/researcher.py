@@ -2,28 +2,23 @@
 """The researcher: scans the model for real, keeps the evidence in garak's format, and reports without a name.
 
 Every string is drawn fresh from the families and sent once. What comes back is judged by an exact test. The report is
-made by the product's own command from the evidence file, and sent with mailbox keys that never leave this process.
+made by the product's own commands from the evidence file, and sent by them; no name is told, and no account is made.
 """
 
 import asyncio
 import hashlib
-import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import httpx
+from typing import Any
 
 from demo.commands import run
 from demo.subject import Subject
-from safeconduct.crypto.codenames import Codename
-from safeconduct.crypto.mailbox import MailboxKeys, derive_mailbox
 from safeconduct.domain.bundle import AttackScript, Bundle, Family, SeedPart
 from safeconduct.domain.evidence import Arm, TrialOutcome
-from safeconduct.domain.report import Report
-from safeconduct.errors import ConflictError, TargetError
+from safeconduct.errors import TargetError
 from safeconduct.formats import native
 from safeconduct.formats.garak import LoggedAttempt, LoggedRun, RunLog
 from safeconduct.verification.bundle import read_bundle, zip_bundle
@@ -32,9 +27,6 @@ from safeconduct.verification.targets import Target, target_for
 from safeconduct.verification.variants import FamilyGenerator, conversation
 
 SEED_BITS = 32
-TIMEOUT_SECONDS = 120.0
-CREATED = 201
-NOT_YET = 409
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +91,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What the reporter keeps of a report that was received."""
+    """What the reporter keeps of a report that was received: the words of her mailbox, and the papers."""
 
     report_id: str
-    codename: Codename
-    keys: MailboxKeys
-    acceptance_note: str
+    codename: str
+    promise: Path
     opening: Path
+    receipt: Path
+    log_key: Path
 
 
 def draw(bundle: Bundle, *, seed: int, each: int) -> list[tuple[str, str]]:
@@ -158,65 +151,31 @@ def joined(draft: Bundle, own: Bundle) -> Bundle:
 
 
 def send(base_url: str, evidence: Evidence, folder: Path) -> Sent:
-    """Send report, bundle and evidence file; the server learns digests of the mailbox keys and never the codename.
+    """Send report, bundle and evidence file, and wait for the receipt.
 
-    Raises:
-        ConflictError: the server does not take the report.
+    The command makes the codename; the portal learns digests of its keys and never the words.
     """
-    with httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS) as client:
-        salt = bytes.fromhex(client.get("/api/v1/service").json()["mailbox_salt"])
-        codename = Codename.new(secrets.token_bytes)
-        keys = derive_mailbox(codename, salt=salt)
-        mailbox = {
-            "lookup_sha256": keys.lookup_digest.hex(),
-            "auth_sha256": keys.auth_digest.hex(),
-            "recipient": keys.age_recipient,
-        }
-        told = {"report": json.loads(evidence.report.read_bytes()), "mailbox": mailbox}
-        answer = client.post(
-            "/api/v1/reports/with-files",
-            data={"request": json.dumps(told)},
-            files=[
-                ("bundle", ("bundle.zip", evidence.bundle.read_bytes(), "application/zip")),
-                ("attachments", (evidence.log.name, evidence.log.read_bytes(), "application/jsonl")),
-            ],
-            headers={"Idempotency-Key": secrets.token_hex(16)},
-        )
-    if answer.status_code != CREATED:
-        raise ConflictError("the portal does not take the report", hint=answer.text[:600])
-    received = answer.json()
-    opening = folder / "opening.json"
-    opening.write_text(json.dumps(received["opening"]), encoding="utf-8")
+    papers = folder / "papers"
+    papers.mkdir()
+    files = ("--bundle", str(evidence.bundle), "--attach", str(evidence.log))
+    told = run("report", "send", str(evidence.report), "--to", base_url, *files, "--out", str(papers), "--wait")
     return Sent(
-        report_id=received["report_id"],
-        codename=codename,
-        keys=keys,
-        acceptance_note=received["acceptance_note"],
-        opening=opening,
+        report_id=told["report_id"],
+        codename=told["codename"],
+        promise=Path(told["acceptance"]),
+        opening=Path(told["opening"]),
+        receipt=Path(told["receipt"]),
+        log_key=Path(told["log_key"]),
     )
 
 
-def receipt(base_url: str, sent: Sent, folder: Path) -> Path | None:
-    """Return the receipt as a file with the log's key beside it, or None before the next beat of the log."""
-    body = {"lookup": sent.keys.lookup.reveal().hex()}
-    answer = httpx.post(f"{base_url}/api/v1/mailbox/receipt", json=body, timeout=TIMEOUT_SECONDS)
-    if answer.status_code == NOT_YET:
-        return None
-    given = answer.raise_for_status().json()
-    path = folder / "report.tlog-proof"
-    path.write_text(given["receipt"], encoding="utf-8")
-    (folder / "log.vkey").write_text(given["log_key"] + "\n", encoding="utf-8")
-    return path
-
-
-def mailbox(base_url: str, sent: Sent) -> dict[str, object]:
-    """Return what the mailbox shows its owner."""
-    body = {"lookup": sent.keys.lookup.reveal().hex()}
-    shown: dict[str, object] = httpx.post(f"{base_url}/api/v1/mailbox", json=body, timeout=TIMEOUT_SECONDS).json()
-    return shown
+def mailbox(base_url: str, sent: Sent) -> dict[str, Any]:
+    """Return what the mailbox shows who knows the codename."""
+    return run("report", "follow", "--to", base_url, typed=f"{sent.codename}\n")
 
 
 def now() -> datetime:
+    """Return the present instant."""
     return datetime.now(UTC)
 
 

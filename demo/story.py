@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from demo import fixing, publishing, researcher
 from demo.calls import MOST
-from demo.people import REPRODUCED, SHORT_SECONDS
+from demo.people import REPRODUCED
+from demo.portal import BEAT_SECONDS
 from demo.processes import wait_for
 from demo.researcher import Evidence, Scan, Sent
 from demo.tale import Tale
@@ -108,22 +109,18 @@ def _report(tale: Tale, found: Scan) -> tuple[Evidence, Sent]:
     for remark in evidence.remarks:
         teller.say(f"  {remark}")
     teller.command("safeconduct report check", evidence.report.name)
-    sent = researcher.send(tale.portal.base_url, evidence, folder)
-    teller.say("Sent through HTTP with the bundle and the evidence file. No account, no address, no name.")
+    with teller.waiting("Sending, and waiting for the next beat of the log"):
+        sent = researcher.send(tale.portal.base_url, evidence, folder)
+    teller.command("safeconduct report send", evidence.report.name, "--bundle bundle.zip --attach", evidence.log.name)
+    teller.say("Sent through HTTP. No account, no address, no name: the portal knows digests of her mailbox keys only.")
     teller.facts(
         (
             ("Report", sent.report_id),
-            ("Her codename", f"{sent.codename.reveal()}  (made here; the portal knows only digests of its keys)"),
-            ("Promise", sent.acceptance_note.splitlines()[0]),
+            ("Her codename", sent.codename),
+            ("Promise", f"{sent.promise.name}, signed by the portal at once"),
+            ("Receipt", f"{sent.receipt.name}, after the next beat of the log ({BEAT_SECONDS} seconds here)"),
         )
     )
-    with teller.waiting("Waiting for the next beat of the log"):
-        wait_for(
-            "the receipt",
-            lambda: researcher.receipt(tale.portal.base_url, sent, folder),
-            seconds=SHORT_SECONDS,
-        )
-    teller.say("Two seconds later the public log holds a commitment to it, and she has the receipt.")
     return evidence, sent
 
 
@@ -132,7 +129,9 @@ def _gate(tale: Tale) -> None:
     teller.chapter("The report proves itself")
     tale.portal.keep_secrets(subject.secrets)
     tale.target = ada.grant(subject, subject.versions.reported)
-    teller.say(f"{subject.vendor} agreed that its model is tested, so the coordinator grants it as a target, with caps.")
+    teller.say(
+        f"{subject.vendor} agreed that its model is tested, so the coordinator grants it as a target, with caps."
+    )
     with teller.waiting("The gate draws fresh variants and asks the model"):
         state = wait_for("the evidence gate", ada.gate_state, seconds=GATE_SECONDS)
     calls = ada.calls_used(tale.target)

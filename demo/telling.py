@@ -114,6 +114,6 @@ class Counter:
 def rate(hits: int, n: int) -> str:
     """Return a rate with its exact interval at 95 %."""
     if n == 0:
-        return "–"
+        return "-"
     found = clopper_pearson(hits, n, confidence=CONFIDENCE)
     return f"{hits / n:.0%}  [{found.lower:.0%}, {found.upper:.0%}]"

@@ -134,9 +134,7 @@ class Evasion(Subject):
             public_status=PublicStatus.PRIVATE,
             disclosure=DisclosureWish(intent=DisclosureIntent.COORDINATED),
             taxonomy=(*draft.taxonomy, TaxonomyRef(framework=Framework.ATLAS, edition="5.0", id="AML.T0015")),
-            attack=replace(
-                draft.attack, knowledge=AttackKnowledge.BLACK_BOX, objectives=(AttackObjective.INTEGRITY,)
-            ),
+            attack=replace(draft.attack, knowledge=AttackKnowledge.BLACK_BOX, objectives=(AttackObjective.INTEGRITY,)),
             harm=Harm(
                 domains=(HarmDomain.PSYCHOLOGICAL,),
                 magnitude=HarmMagnitude.MARGINAL,
