@@ -23,7 +23,7 @@ from safeconduct.domain.evidence import Verdict
 from safeconduct.domain.flaw import Track
 from safeconduct.domain.report import Report, Tlp
 from safeconduct.domain.severity import Severity
-from safeconduct.domain.systems import AffectedStatus, AffectedSystem
+from safeconduct.domain.systems import UNKNOWN, AffectedStatus, AffectedSystem
 from safeconduct.verification.certificate import CertificateCheck
 
 
@@ -38,7 +38,11 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the case knows. Every instant is UTC."""
+    """What the case knows. Every instant is UTC.
+
+    A campaign tests the fix of one vendor: `tested` names that vendor where the case has several, so that a verdict on
+    one fix is not told of the systems of another.
+    """
 
     public_id: str
     told: Report
@@ -49,6 +53,7 @@ class Known:
     informed_at: datetime | None
     fixed_at: datetime | None
     checked: Checked | None
+    tested: str | None = None
 
 
 def new_draft(known: Known, *, now: datetime) -> Advisory:
@@ -81,12 +86,11 @@ def new_draft(known: Known, *, now: datetime) -> Advisory:
 def renewed(draft: Advisory, known: Known, *, now: datetime) -> Advisory:
     """Return the draft with the facts of the case as they are now; the words of people stay."""
     summary = verification_of(known.checked) if known.checked else None
-    is_fixed = summary is not None and summary.verdict is Verdict.FIXED
     return replace(
         draft,
         severity=known.severity,
         tracks=known.tracks,
-        affected=tuple(_with_status(system, is_fixed=is_fixed) for system in draft.affected),
+        affected=tuple(with_status(system, summary, tested=known.tested) for system in draft.affected),
         verification=summary,
         timeline=timeline_of(known),
         modified_at=now,
@@ -154,8 +158,16 @@ def timeline_of(known: Known) -> tuple[TimelineEntry, ...]:
     )
 
 
-def _with_status(system: AffectedSystem, *, is_fixed: bool) -> AffectedSystem:
-    if is_fixed:
-        return replace(system, status=AffectedStatus.FIXED)
+def with_status(system: AffectedSystem, summary: VerificationSummary | None, *, tested: str | None) -> AffectedSystem:
+    """Return the system with what is known of it; a verdict speaks of the tested vendor's systems only."""
+    if summary is not None and (tested is None or _is_of(system, tested)):
+        is_fixed = summary.verdict is Verdict.FIXED
+        return replace(system, status=AffectedStatus.FIXED if is_fixed else AffectedStatus.AFFECTED)
     suspected = system.status is AffectedStatus.SUSPECTED
     return replace(system, status=AffectedStatus.AFFECTED) if suspected else system
+
+
+def _is_of(system: AffectedSystem, name: str) -> bool:
+    """Tell whether the system is this vendor's; of one whose vendor nobody knows nothing was tested."""
+    vendor, wanted = (frozenset(text.casefold().split()) for text in (system.vendor, name))
+    return system.vendor != UNKNOWN and bool(vendor and wanted) and (vendor <= wanted or wanted <= vendor)

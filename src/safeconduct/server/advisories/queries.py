@@ -77,6 +77,7 @@ def known_of(case: Case) -> Known:
         informed_at=facts.vendor_notified_at,
         fixed_at=facts.fixed_at,
         checked=checked(campaign) if campaign else None,
+        tested=_tested(campaign) if campaign else None,
     )
 
 
@@ -196,6 +197,14 @@ def _severity(case: Case) -> Severity:
         profile=parse_profile(made.ml_profile) if made.ml_profile else None,
         exploitation=Exploitation(made.exploitation) if made.exploitation else Exploitation.NONE,
     ).severity
+
+
+def _tested(campaign: Campaign) -> str | None:
+    """Return whose fix was tested, or nothing where the case has one vendor and needs no telling apart."""
+    seat = campaign.claim.participant
+    if seat.case.participants.filter(role__in=cases.VENDORS).count() <= 1:
+        return None
+    return seat.name if seat.role in cases.VENDORS else campaign.patched.vendor
 
 
 def _undecided(case: Case) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from safeconduct.server.cases import services as cases
 from safeconduct.server.cases.models import Case
 from safeconduct.server.parties.viewer import Viewer
 from safeconduct.server.registry import services as registry
+from safeconduct.server.registry.queries import record_of
 
 FORMATS = (NativeFormat(), CsafFormat(), OsvFormat())
 
@@ -43,7 +44,7 @@ def draft(*, case: Case, by: Viewer, now: datetime) -> Advisory:
     """Draft the advisory of a case, or renew the draft with what is known now; people's words stay."""
     by.require(Role.COORDINATOR)
     known = queries.known_of(case)
-    existing = Advisory.objects.filter(case=case).first()
+    existing = Advisory.objects.select_for_update().filter(case=case).first()
     if existing is not None:
         return _save(existing, drafting.renewed(queries.draft_of(existing), known, now=now))
     advisory = Advisory(case=case, entry=case.entry, drafted_at=now)
@@ -86,6 +87,10 @@ def publish(*, advisory: Advisory, said: Said, by: Viewer, now: datetime) -> Adv
     )
     if not said.what.strip():
         raise IncompleteError("say what changed in this version", missing=["what"])
+    # Nobody moves the case, such as its embargo, between the answer of the gate and the publication.
+    current.case = (
+        Case.objects.select_for_update(of=("self",)).select_related("assessment__report").get(pk=current.case_id)
+    )
     _require_open_gate(queries.blockers(current, said=said, now=now))
     version = current.version + 1
     record = drafting.next_version(queries.draft_of(current), version=version, what=said.what.strip(), now=now)
@@ -101,7 +106,7 @@ def publish(*, advisory: Advisory, said: Said, by: Viewer, now: datetime) -> Adv
 
 @atomic_write
 def withdraw(*, advisory: Advisory, reason: str, by: Viewer, now: datetime) -> Advisory:
-    """Withdraw a published advisory; it stays readable and says why.
+    """Withdraw a published advisory; it stays readable as it was published, and says why.
 
     Raises:
         ConflictError: it is not published.
@@ -114,7 +119,8 @@ def withdraw(*, advisory: Advisory, reason: str, by: Viewer, now: datetime) -> A
     if not reason.strip():
         raise IncompleteError("say why", hint="readers will see it", missing=["reason"])
     version = current.version + 1
-    told = drafting.next_version(queries.draft_of(current), version=version, what=reason.strip(), now=now)
+    # What was edited since passed no gate and does not go out with the withdrawal.
+    told = drafting.next_version(record_of(current.entry), version=version, what=reason.strip(), now=now)
     record = replace(told, withdrawn_at=now)
     _write_out(current, record, version=version, now=now)
     current.version, current.state = version, AdvisoryState.WITHDRAWN
