@@ -160,11 +160,11 @@ def timeline_of(known: Known) -> tuple[TimelineEntry, ...]:
 
 def with_status(system: AffectedSystem, summary: VerificationSummary | None, *, tested: str | None) -> AffectedSystem:
     """Return the system with what is known of it; a verdict speaks of the tested vendor's systems only."""
-    if summary is not None and (tested is None or _is_of(system, tested)):
-        is_fixed = summary.verdict is Verdict.FIXED
-        return replace(system, status=AffectedStatus.FIXED if is_fixed else AffectedStatus.AFFECTED)
-    suspected = system.status is AffectedStatus.SUSPECTED
-    return replace(system, status=AffectedStatus.AFFECTED) if suspected else system
+    is_tested = summary is not None and (tested is None or _is_of(system, tested))
+    if is_tested and summary is not None and summary.verdict is Verdict.FIXED:
+        return replace(system, status=AffectedStatus.FIXED)
+    is_open = system.status is AffectedStatus.SUSPECTED or (is_tested and system.status is AffectedStatus.FIXED)
+    return replace(system, status=AffectedStatus.AFFECTED) if is_open else system
 
 
 def _is_of(system: AffectedSystem, name: str) -> bool:
