@@ -15,6 +15,7 @@ from safeconduct.server.intake import services
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 NINE = 9.0
+SHORTEST = 5
 
 
 def syllables(word: str) -> int:
@@ -24,8 +25,10 @@ def syllables(word: str) -> int:
 
 
 def grade(text: str) -> float:
-    sentences = [part for part in re.split(r"[.!?:]\s|\n", text) if re.search(r"[a-z]", part)]
-    words = [word.lower() for part in sentences for word in re.findall(r"[A-Za-z']+", part)]
+    # A label of two words is no sentence and would make every page look easy.
+    parts = [re.findall(r"[A-Za-z']+", part) for part in re.split(r"[.!?]\s|\n", text)]
+    sentences = [part for part in parts if len(part) >= SHORTEST]
+    words = [word.lower() for part in sentences for word in part]
     return 0.39 * len(words) / len(sentences) + 11.8 * sum(map(syllables, words)) / len(words) - 15.59
 
 

@@ -156,7 +156,7 @@ def read_mailbox(request: HttpRequest, body: Body[MailboxKey]) -> dict[str, Any]
         "status": row.status,
         "status_words": row.get_status_display(),
         "received_at": row.received_at,
-        "has_receipt": queries.receipt_of(row) is not None,
+        "has_receipt": queries.has_receipt(row),
         "messages": [
             MessageOut(
                 direction=item.row.direction, kind=item.row.kind, text=item.text, sent_at=item.row.sent_at

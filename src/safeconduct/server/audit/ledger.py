@@ -96,13 +96,23 @@ def beat(*, now: datetime) -> Beat:
     return log().beat(now, entropy=secrets.token_bytes)
 
 
+def is_logged(value: bytes) -> bool:
+    """Tell whether the log holds a commitment under its checkpoint, so that a receipt can be made."""
+    return _index_of(value) is not None
+
+
 def receipt_of(value: bytes) -> Receipt | None:
     """Return the receipt of a commitment, or nothing before its beat.
 
     Raises:
         VerificationError: the public files of the log were damaged.
     """
+    index = _index_of(value)
+    return None if index is None else log().receipt(index)
+
+
+def _index_of(value: bytes) -> int | None:
     row = Commitment.objects.filter(value=value, index__isnull=False).first()
     if row is None or row.index is None or row.index >= log().checkpoint().size:
         return None
-    return log().receipt(row.index)
+    return row.index

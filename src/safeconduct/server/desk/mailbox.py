@@ -149,7 +149,7 @@ def room_of(row: Report, *, now: datetime) -> Room:
         messages=queries.messages_of(row),
         files=queries.files_of(row),
         entry=case.entry if case else None,
-        has_receipt=queries.receipt_of(row) is not None,
+        has_receipt=queries.has_receipt(row),
         receipt_at=show(now + beat, zone),
         is_over=is_over,
         may_appeal=row.status in APPEALABLE and not waits,

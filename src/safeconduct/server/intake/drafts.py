@@ -26,7 +26,8 @@ from safeconduct.server.intake.models import Attachment, Door, Report
 from safeconduct.server.intake.places import body_place, manifest_place, opening_place
 from safeconduct.server.intake.storage import StoredFile
 
-GRACE = timedelta(minutes=1)
+GRACE = timedelta(minutes=5)
+"""More than a report may wait for a derivation, for the write lock, and for a beat that takes long."""
 HOUR = timedelta(hours=1)
 
 

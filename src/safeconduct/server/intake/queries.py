@@ -104,12 +104,14 @@ def owns(row: Report, auth: bytes) -> bool:
 
 def messages_of(row: Report) -> list[OpenedMessage]:
     """Return the messages of a mailbox, oldest first."""
-    return [OpenedMessage(row=message, text=_text_of(message)) for message in row.messages.all()]
+    with vault.keys_at_hand([row.pk]):
+        return [OpenedMessage(row=message, text=_text_of(message)) for message in row.messages.all()]
 
 
 def files_of(row: Report) -> list[OpenedFile]:
     """Return the attachments of a report with their manifests."""
-    return [_opened_file(attachment) for attachment in row.attachments.all()]
+    with vault.keys_at_hand([row.pk]):
+        return [_opened_file(attachment) for attachment in row.attachments.all()]
 
 
 def file_for(viewer: Viewer, attachment_id: str) -> OpenedFile:
@@ -159,6 +161,11 @@ def opening_of(row: Report) -> Opening:
 def receipt_of(row: Report) -> Receipt | None:
     """Return the receipt of the report, or nothing before the beat."""
     return ledger.receipt_of(bytes(row.commitment))
+
+
+def has_receipt(row: Report) -> bool:
+    """Tell whether the receipt of the report is there."""
+    return ledger.is_logged(bytes(row.commitment))
 
 
 def named_blobs() -> frozenset[str]:

@@ -125,6 +125,7 @@ def attach(*, row: Report, files: Sequence[StoredFile], now: datetime) -> None:
         raise IncompleteError("there is no file", hint="choose one", missing=["files"])
     if row.attachments.count() + len(files) > MAX_ATTACHMENTS:
         raise TooLargeError(f"a report may have {MAX_ATTACHMENTS} files at most", hint="put them into one archive")
+    _require_storable(queries.opened(row).told, files)
     key = vault.key_of(row.pk)
     for file in files:
         if file.is_bundle and row.has_bundle:
