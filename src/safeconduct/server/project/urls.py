@@ -19,6 +19,7 @@ urlpatterns = [
     path("targets/", include("safeconduct.server.authorizations.urls")),
     path("register/", include("safeconduct.server.registry.urls")),
     path("advisories/", include("safeconduct.server.advisories.urls")),
+    path("triage/", include("safeconduct.server.triage.urls")),
     path("cases/", include("safeconduct.server.cases.urls")),
     path("cases/", include("safeconduct.server.clock.urls")),
     path("campaigns/", include("safeconduct.server.campaigns.urls")),

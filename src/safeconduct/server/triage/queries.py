@@ -108,6 +108,23 @@ def assessments_of(viewer: Viewer, report_ids: list[str]) -> Mapping[str, Assess
     return {found.report_id: found for found in assessments_for(viewer).filter(report__in=report_ids)}
 
 
+def report_to_compare(viewer: Viewer, report_id: str) -> Report:
+    """Return another report, to hold one against it.
+
+    Raises:
+        NotFoundError: there is none, or the viewer may not see it.
+    """
+    row = intake.reports_for(viewer).filter(pk=report_id).first()
+    if row is None:
+        raise NotFoundError("no such report")
+    return row
+
+
+def unassessed(viewer: Viewer) -> int:
+    """Return how many reports wait for the rules, and are in the queue in a moment."""
+    return intake.open_reports(viewer).filter(assessment__isnull=True).count()
+
+
 def answers_of(assessment: Assessment) -> dict[str, Any]:
     """Return what the rules answered, by the names of `judgment.RULES`, and the candidates as `matches`.
 

@@ -63,13 +63,15 @@ def _assess(row: Report, matches: tuple[Match, ...], *, now: datetime) -> Assess
     existing = queries.assessment_of(locked)
     if existing is not None and existing.state not in UNDECIDED:
         return existing
-    assessment = existing or Assessment(made_at=now)
+    # The rules are asked seconds after a report or an answer came, so this time is kept to the hour as well.
+    hour = intake.coarse(now)
+    assessment = existing or Assessment(made_at=hour)
     assessment.report = locked
     if assessment.state == AssessmentState.WAITING and locked.status == ReportStatus.IN_TRIAGE:
         assessment.state = AssessmentState.OPEN
-    write_down(assessment, judgment_of(locked, chosen=set_from(assessment.facts), matches=matches), now=now)
+    write_down(assessment, judgment_of(locked, chosen=set_from(assessment.facts), matches=matches), now=hour)
     if existing is None:
-        audit.record(EventTag.ASSESSMENT_MADE, subject=row.pk, at=now, facts={"tier": assessment.tier})
+        audit.record(EventTag.ASSESSMENT_MADE, subject=row.pk, at=hour, facts={"tier": assessment.tier})
     return assessment
 
 
