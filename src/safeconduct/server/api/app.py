@@ -96,9 +96,11 @@ api = NinjaAPI(
 )
 
 
-def answers(success: dict[int, Any], *, authenticated: bool = False) -> dict[frozenset[int] | int, Any]:
-    """Return the declaration of all statuses an operation answers with."""
-    errors = AUTHENTICATED_ERRORS if authenticated else ERRORS
+def answers(
+    success: dict[int, Any], *, authenticated: bool = False, more: frozenset[int] = frozenset()
+) -> dict[frozenset[int] | int, Any]:
+    """Return the declaration of all statuses an operation answers with; `more` are errors that are its own."""
+    errors = (AUTHENTICATED_ERRORS if authenticated else ERRORS) | more
     return {**dict[frozenset[int] | int, Any](success.items()), errors: Problem}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from ninja import Body, Router, Schema, Status
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from safeconduct.domain.authorization import Caps, TargetGrant
 from safeconduct.domain.bundle import Adapter
@@ -36,7 +36,7 @@ class QueueItemOut(Schema):
 
 
 class CaseOut(Schema):
-    """One case, without its content."""
+    """One case, without its content. Tier and state are empty until the content is open to the asker."""
 
     case_id: str
     entry: str
@@ -67,8 +67,8 @@ class TargetIn(Strict):
     max_tokens_per_call: int = Field(default=256, ge=1, le=100_000)
     calls_per_minute: int = Field(default=0, ge=0, le=100_000)
     call_seconds: float = Field(default=60.0, gt=0, le=3600)
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
 
 
 class TargetOut(Schema):
@@ -111,18 +111,18 @@ def queue(request: HttpRequest) -> list[dict[str, Any]]:
 def list_cases(request: HttpRequest) -> list[dict[str, Any]]:
     """List the cases that the token's party may know of."""
     result = []
-    for case in cases.cases_for(viewer_in(request))[:MOST]:
+    viewer = viewer_in(request)
+    for case in cases.cases_for(viewer)[:MOST]:
         term = cases.active_term(case)
+        is_open = cases.may_read(viewer, case)
         result.append(
             {
                 "case_id": case.pk,
                 "entry": case.entry.public_id,
-                "tier": case.assessment.tier,
+                "tier": case.assessment.tier if is_open else "",
                 "embargo": case.embargo,
                 "embargo_ends_at": term.ends_at if term else None,
-                "state": cases.state_for(viewer_in(request), case).code
-                if cases.may_read(viewer_in(request), case)
-                else "",
+                "state": cases.state_for(viewer, case).code if is_open else "",
                 "opened_at": case.opened_at,
                 "closed_at": case.closed_at,
             }

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from ninja import Body, Header, Router, Status
 from pydantic import ValidationError
 
+from safeconduct.crypto.age import checked_recipient
 from safeconduct.crypto.mailbox import digest_of
 from safeconduct.crypto.sealing import DataKey
 from safeconduct.domain.report import SCHEMA_VERSION
@@ -102,7 +103,7 @@ def send_report(
 
 @router.post(
     "/reports/with-files",
-    response=answers({200: ReceivedOut, 201: ReceivedOut}),
+    response=answers({200: ReceivedOut, 201: ReceivedOut}, more=frozenset({403})),
     operation_id="send_report_with_files",
     openapi_extra=FORM_EXTRA,
 )
@@ -194,11 +195,15 @@ def withdraw_report(request: HttpRequest, body: Body[WithdrawIn]) -> dict[str, A
 
 
 def address_of(body: ReportIn) -> MailboxAddress:
-    """Return the mailbox that the client derived."""
+    """Return the mailbox that the client derived.
+
+    Raises:
+        MalformedError: the recipient is not one of age.
+    """
     return MailboxAddress(
         lookup=bytes.fromhex(body.mailbox.lookup_sha256),
         auth=bytes.fromhex(body.mailbox.auth_sha256),
-        recipient=body.mailbox.recipient,
+        recipient=body.mailbox.recipient and checked_recipient(body.mailbox.recipient),
     )
 
 

@@ -8,6 +8,7 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 HEX_32 = r"^[0-9a-f]{64}$"
+RECIPIENT = r"^(age1[02-9ac-hj-np-z]{58})?$"
 
 
 class Strict(Schema):
@@ -21,7 +22,7 @@ class MailboxIn(Strict):
 
     lookup_sha256: str = Field(pattern=HEX_32)
     auth_sha256: str = Field(pattern=HEX_32)
-    recipient: str = Field(default="", max_length=80)
+    recipient: str = Field(default="", pattern=RECIPIENT)
 
 
 class ReportIn(Strict):

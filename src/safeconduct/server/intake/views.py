@@ -61,7 +61,8 @@ def _take(request: OpenRequest, uploads: SealingHandler) -> HttpResponse:
         token = read_token(request.POST.get("token", ""))
     except MalformedError:
         token = new_token(request.now)
-    if go == "send" and stage == LAST:
+    # The button stands after the files in the page, so a refused file hides that it was pressed.
+    if stage == LAST and (go == "send" or uploads.refusal is not None):
         return _send(request, filled, uploads)
     if go == "back":
         return _show(request, filled, max(1, stage - 1), token=token)
