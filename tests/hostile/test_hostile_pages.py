@@ -106,7 +106,7 @@ def test_sign_in_leads_to_no_foreign_place(client: Client, target: str) -> None:
 
     answer = client.post(reverse("account_login"), {"login": "ada", "password": PASSWORD, "next": target})
 
-    assert answer.headers["Location"] == "/"
+    assert answer.headers["Location"] == reverse("desk:home")
 
 
 def test_a_full_disk_at_sign_in_is_told_and_leaves_no_session(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
