@@ -103,7 +103,7 @@ def queue(request: PartyRequest) -> HttpResponse:
 @acts_for(Role.COORDINATOR)
 def case_of(request: PartyRequest, report_id: str) -> HttpResponse:
     """Lead from a report to its case; triage, which accepted the report, knows of no case."""
-    opened = cases.case_of(intake.report_for(request.viewer, report_id).row)
+    opened = cases.case_of_report(intake.report_for(request.viewer, report_id).row)
     if opened is None:
         raise NotFoundError("no case was opened for this report")
     return redirect("desk:case", opened.pk)
