@@ -115,6 +115,11 @@ class Said:
     acknowledged: frozenset[str] = frozenset()
 
 
+def to_publish(advisory: Advisory, *, said: Said, now: datetime) -> Record:
+    """Return the draft as it would go out now."""
+    return next_version(draft_of(advisory), version=advisory.version + 1, what=said.what, now=now)
+
+
 def blockers(advisory: Advisory, *, said: Said, now: datetime) -> Decision[Outcome]:
     """Return whether the advisory may go out now as its next version, with everything that blocks it."""
     case = advisory.case
@@ -122,9 +127,8 @@ def blockers(advisory: Advisory, *, said: Said, now: datetime) -> Decision[Outco
     term = cases.active_term(case)
     restricted = told.restricted_material is not RestrictedMaterial.NONE
     vendors = case.participants.filter(role__in=cases.VENDORS, left_at__isnull=True)
-    record = next_version(draft_of(advisory), version=advisory.version + 1, what=said.what, now=now)
     facts = PublicationFacts(
-        advisory=record,
+        advisory=to_publish(advisory, said=said, now=now),
         report_gaps=_gaps(case, told, said),
         credit=CreditChoice.RELEASED if told.reporter.credit_release else CreditChoice.ANONYMOUS,
         embargo_until=term.ends_at if term else None,

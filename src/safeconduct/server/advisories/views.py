@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from safeconduct.domain.parties import Role
-from safeconduct.errors import NotFoundError
+from safeconduct.errors import ConflictError, NotFoundError
 from safeconduct.policy.lint import lint
 from safeconduct.server.advisories import feeds, queries, services
 from safeconduct.server.advisories.forms import DraftForm, PublishForm, WithdrawForm
@@ -56,7 +56,12 @@ def publish(request: PartyRequest, case_id: str) -> HttpResponse:
     form = PublishForm(request.POST)
     if not form.is_valid():
         return _draft_page(request, case_id, publish_form=form, status=422)
-    published = services.publish(advisory=advisory, said=form.said(), by=request.viewer, now=request.now)
+    try:
+        published = services.publish(advisory=advisory, said=form.said(), by=request.viewer, now=request.now)
+    except ConflictError:
+        # What was typed stays on the page, beside what still blocks.
+        messages.error(request, _("It was not published. See what still blocks it."))
+        return _draft_page(request, case_id, publish_form=form, said=form.said(), status=409)
     return redirect("registry:entry", published.entry.public_id)
 
 
@@ -108,6 +113,7 @@ def _draft_page(
     *,
     form: DraftForm | None = None,
     publish_form: PublishForm | None = None,
+    said: queries.Said | None = None,
     status: int = 200,
 ) -> HttpResponse:
     case = cases.case_for(request.viewer, case_id)
@@ -117,14 +123,15 @@ def _draft_page(
     except NotFoundError:
         return render(request, "advisories/draft.html", context, status=status)
     record = queries.draft_of(advisory)
+    said = said or queries.Said()
     context |= {
         "advisory": advisory,
         "record": record,
         "form": form or DraftForm.of(record),
         "publish_form": publish_form or PublishForm(),
         "withdraw_form": WithdrawForm(),
-        "blockers": queries.blockers(advisory, said=queries.Said(), now=request.now),
-        "findings": lint(record),
+        "blockers": queries.blockers(advisory, said=said, now=request.now),
+        "findings": lint(queries.to_publish(advisory, said=said, now=request.now)),
         "entry_url": reverse("registry:entry", args=[advisory.entry.public_id]),
     }
     return render(request, "advisories/draft.html", context, status=status)
