@@ -10,16 +10,26 @@ from tests.factories import intake, records
 from tests.server.factories import viewer
 
 from safeconduct.crypto.sealing import DataKey
+from safeconduct.domain.event import EventTag
 from safeconduct.domain.parties import Role
 from safeconduct.domain.report import RestrictedMaterial
-from safeconduct.errors import ConflictError, IncompleteError, NotFoundError, SealError, TooLargeError
+from safeconduct.errors import (
+    ConflictError,
+    IncompleteError,
+    NotFoundError,
+    NotPermittedError,
+    SealError,
+    TooLargeError,
+)
 from safeconduct.ledger.acceptance import open_acceptance
 from safeconduct.ledger.receipt import verify_opening, verify_receipt
 from safeconduct.server.audit import ledger, vault
+from safeconduct.server.audit.models import Event
 from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.intake import queries, services
 from safeconduct.server.intake.models import MessageKind, Report, ReportStatus
 from safeconduct.server.intake.storage import SealedFile
+from safeconduct.server.triage import services as triage
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 
@@ -62,6 +72,35 @@ def test_the_hour_is_all_that_is_kept_of_the_time(now: datetime) -> None:
     row = intake.received(now + timedelta(minutes=44, seconds=3)).row
 
     assert row.received_at == now
+
+
+def test_files_that_may_not_be_stored_do_not_come_later_either(now: datetime) -> None:
+    told = records.report(restricted_material=RestrictedMaterial.CSAM, steps="")
+    row = intake.received(now, told=told).row
+    key = vault.key_of(row.pk)
+
+    with pytest.raises(NotPermittedError):
+        services.attach(row=row, files=[stored(key, b"material")], now=now)
+
+    assert not row.attachments.exists()
+
+
+def test_the_rules_do_not_tell_the_second_in_which_a_report_came(now: datetime) -> None:
+    at = now + timedelta(minutes=44, seconds=3)
+
+    assessment = triage.assess(row=intake.received(at).row, now=at)
+
+    (event,) = Event.objects.filter(tag=EventTag.ASSESSMENT_MADE)
+    assert {assessment.made_at, assessment.changed_at, event.at} == {now}
+
+
+def test_a_full_mailbox_asks_for_its_key_once(now: datetime, django_assert_num_queries) -> None:
+    row = intake.received(now).row
+    for number in range(5):
+        services.answer(row=row, text=f"answer {number}", now=now)
+
+    with django_assert_num_queries(2):
+        assert len(queries.messages_of(row)) == 5
 
 
 def test_the_acceptance_note_promises_the_commitment(now: datetime) -> None:

@@ -123,6 +123,17 @@ def test_the_request_log_tells_the_route_and_not_the_path(client: Client, caplog
     assert "203.0.113" not in line
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/report/", "/mailbox/", "/mailbox/room/", "/api/v1/reports", "/api/v1/mailbox"])
+def test_the_request_log_does_not_tell_when_somebody_reported(client: Client, caplog, path: str) -> None:
+    with caplog.at_level(logging.INFO, logger="safeconduct.request"):
+        client.post(path)
+        client.get("/healthz")
+
+    told = [record.facts["route"] for record in caplog.records if record.name == "safeconduct.request"]
+    assert told == ["healthz"]
+
+
 def test_a_foreign_line_loses_its_words_and_an_error_its_values() -> None:
     try:
         raise ValueError("canary-value")

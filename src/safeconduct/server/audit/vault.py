@@ -67,10 +67,15 @@ def key_of(subject: str) -> DataKey:
 
 @contextmanager
 def keys_at_hand(subjects: Iterable[str]) -> Iterator[frozenset[str]]:
-    """Fetch the keys of many subjects at once for what is opened inside the `with`; yield those that have one."""
-    wanted = list(subjects)
+    """Fetch the keys of many subjects at once for what is opened inside the `with`; yield those that have one.
+
+    Inside of another one, only those are fetched that are not at hand yet.
+    """
+    asked, outer = list(subjects), _at_hand.get()
+    wanted = [subject for subject in asked if subject not in outer]
     parts = (wanted[start : start + FETCHED_AT_ONCE] for start in range(0, len(wanted), FETCHED_AT_ONCE))
-    keys = {row.subject: _unwrapped(row) for part in parts for row in SubjectKey.objects.filter(pk__in=part)}
+    fetched = {row.subject: _unwrapped(row) for part in parts for row in SubjectKey.objects.filter(pk__in=part)}
+    keys = {subject: outer[subject] for subject in asked if subject in outer} | fetched
     token = _at_hand.set(keys)
     try:
         yield frozenset(keys)
