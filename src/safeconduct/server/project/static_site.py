@@ -2,17 +2,22 @@
 """The whole public side as files: pages, documents, feed, log and style, for any web server, CDN or onion.
 
 Pages are rendered by the service itself, as anyone without an account sees them, so what is written is what is served.
-A run writes beside the last one and exchanges them at the end: a reader sees the old tree or the new one, never a mix.
+Links between written files are relative, so the tree may lie anywhere and can be read from a disk; every other link and
+every form leads to the running service. A run writes beside the last tree and exchanges the two at the end: a reader
+sees the old one or the new one, never a mix.
 """
 
-import re
+import os
+import posixpath
 import shutil
-from collections.abc import Iterator
-from html import unescape
+import tempfile
+from collections.abc import Iterator, Mapping
+from math import ceil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.staticfiles import finders
+from django.templatetags.static import static
 from django.test import Client
 from django.urls import reverse
 
@@ -20,14 +25,19 @@ from safeconduct.errors import ConflictError, UnavailableError
 from safeconduct.server.advisories import queries as advisories
 from safeconduct.server.advisories.queries import DOCUMENTS
 from safeconduct.server.audit.ledger import FOLDER as LOG_FOLDER
+from safeconduct.server.project.exchange import put_in_place
+from safeconduct.server.project.relinking import relinked
 from safeconduct.server.registry import queries as registry
+from safeconduct.server.registry.queries import PER_PAGE
+from safeconduct.server.rulebook import queries as rulebook
+from safeconduct.server.rulebook.models import PolicyKind
 
 MARKER = ".safeconduct-site"
-STATIC = ("safeconduct.css", "mark.svg")
+STYLE = ("safeconduct.css", "mark.svg")
 OK = 200
-# Doors that need the running service stay links to it.
-DYNAMIC = re.compile(r'(href|action)="(/(?:report|mailbox|account|join|api|desk|queue|targets|people|outbox)[^"]*)"')
-INDEX_PAGES = ("registry:index", "metrics:index", "rulebook:policy")
+READABLE_FOLDER, READABLE_FILE = 0o755, 0o644
+FILES = ("metrics:chart", "metrics:numbers", "advisories:feed", "rulebook:security_txt")
+PAGES = ("metrics:index", "rulebook:policy")
 
 
 def write_site(folder: Path) -> int:
@@ -37,76 +47,97 @@ def write_site(folder: Path) -> int:
         ConflictError: the folder holds something that an earlier run did not write.
         UnavailableError: a page could not be rendered, or the disk is full.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
-        raise ConflictError("this folder holds something else", hint="name an empty or a new folder")
-    fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    target = folder.resolve()
     try:
-        for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        count = sum(1 for _ in _write_all(fresh))
-        (fresh / MARKER).write_text("written by safeconduct publish\n", encoding="utf-8")
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        if target.exists() and any(target.iterdir()) and not (target / MARKER).exists():
+            raise ConflictError("this folder holds something else", hint="name an empty or a new folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.new-"))
+        try:
+            count = sum(1 for _ in _write_all(fresh))
+            _write(fresh / MARKER, b"written by safeconduct publish\n")
+            _make_readable(fresh)
+            put_in_place(fresh, target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
-        raise UnavailableError("the site could not be written", hint=str(error.strerror)) from error
+        raise UnavailableError("the site could not be written", hint=error.strerror or "") from error
     return count
 
 
 def _write_all(folder: Path) -> Iterator[Path]:
-    client = Client(headers={"host": settings.SAFECONDUCT.host})
-    for address, name in _addresses():
-        response = client.get(address, secure=settings.SAFECONDUCT.is_https)
-        if response.status_code != OK:
-            raise UnavailableError(f"the page {address} answered {response.status_code}", hint="see the log")
-        content = b"".join(response) if response.streaming else response.content
-        if name.endswith(".html"):
-            content = _with_live_doors(content.decode()).encode()
-        yield _write(folder / name, content)
-    for name in STATIC:
-        source = finders.find(name)
-        if source:
-            yield _write(folder / "static" / name, Path(source).read_bytes())
     log = settings.SAFECONDUCT.home / LOG_FOLDER
-    for path in sorted(log.rglob("*")):
-        if path.is_file():
-            yield _write(folder / "log" / path.relative_to(log), path.read_bytes())
+    # The checkpoint sorts before the tiles, so that the copied tiles are never older than it.
+    of_log = [path for path in sorted(log.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    copied = {reverse("log", args=[path.relative_to(log).as_posix()]): path for path in of_log}
+    rendered = dict(_addresses())
+    names = rendered | {address: address.lstrip("/") for address in copied}
+    for address, path in copied.items():
+        yield _write(folder / names[address], path.read_bytes())
+    client = Client(headers={"host": urlsplit(settings.SAFECONDUCT.base_url).netloc}, raise_request_exception=False)
+    for address, name in rendered.items():
+        content = _rendered(client, address)
+        yield _write(folder / name, _moved(content, address, names) if name.endswith(".html") else content)
+
+
+def _rendered(client: Client, address: str) -> bytes:
+    response = client.get(address, secure=settings.SAFECONDUCT.is_https)
+    if response.status_code != OK:
+        raise UnavailableError(f"the page {address} answered {response.status_code}", hint="see the log")
+    return b"".join(response) if response.streaming else response.content
+
+
+def _moved(content: bytes, address: str, names: Mapping[str, str]) -> bytes:
+    return relinked(content.decode(), address=address, names=names, base=settings.SAFECONDUCT.base_url).encode()
 
 
 def _addresses() -> Iterator[tuple[str, str]]:
+    """Yield what is rendered, each address with the name of its file."""
     yield reverse("home"), "index.html"
-    for name in INDEX_PAGES:
-        address = reverse(name)
+    for address in (*map(static, STYLE), *map(reverse, FILES)):
+        yield address, address.lstrip("/")
+    for address in (*map(reverse, PAGES), *_versions()):
         yield address, f"{address.strip('/')}/index.html"
-    yield reverse("metrics:chart"), reverse("metrics:chart").lstrip("/")
-    yield reverse("metrics:numbers"), reverse("metrics:numbers").lstrip("/")
-    yield reverse("advisories:feed"), reverse("advisories:feed").lstrip("/")
-    yield "/.well-known/security.txt", ".well-known/security.txt"
-    for entry in registry.public_entries():
-        address = reverse("registry:entry", args=[entry.public_id])
-        yield address, f"{address.strip('/')}/index.html"
+    yield from _register()
     for advisory in advisories.published():
         yield from _documents(advisory.entry.public_id, is_tested=bool(registry.record_of(advisory.entry).verification))
 
 
+def _register() -> Iterator[tuple[str, str]]:
+    index = reverse("registry:index")
+    folder = index.strip("/")
+    yield index, f"{folder}/index.html"
+    entries = registry.public_entries()
+    for number in range(1, ceil(entries.count() / PER_PAGE) + 1):
+        yield f"{index}?page={number}", f"{folder}/page-{number}.html"
+    for entry in entries:
+        address = reverse("registry:entry", args=[entry.public_id])
+        yield address, f"{address.strip('/')}/index.html"
+
+
+def _versions() -> Iterator[str]:
+    for kind in PolicyKind:
+        for version in rulebook.versions(kind):
+            yield reverse("rulebook:version", args=[kind, version.version])
+
+
 def _documents(public_id: str, *, is_tested: bool) -> Iterator[tuple[str, str]]:
-    for kind in DOCUMENTS:
-        address = reverse("advisories:document", args=[public_id, kind])
-        yield address, address.lstrip("/")
-    for name in ("certificate", "trials") if is_tested else ():
-        address = reverse(f"advisories:{name}", args=[public_id])
-        yield address, address.lstrip("/")
+    names = [reverse("advisories:document", args=[public_id, kind]) for kind in DOCUMENTS]
+    if is_tested:
+        names += [reverse(f"advisories:{name}", args=[public_id]) for name in ("certificate", "trials")]
+    for address in names:
+        yield address, posixpath.normpath(address.lstrip("/"))
 
 
-def _with_live_doors(page: str) -> str:
-    base = settings.SAFECONDUCT.base_url.rstrip("/")
-    return DYNAMIC.sub(lambda match: f'{match[1]}="{base}{unescape(match[2])}"', page)
+def _make_readable(folder: Path) -> None:
+    """Let a web server of another account read the tree, whatever this process forbids to new files."""
+    for place, _, files in os.walk(folder):
+        Path(place).chmod(READABLE_FOLDER)
+        for name in files:
+            (Path(place) / name).chmod(READABLE_FILE)
 
 
 def _write(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    path.chmod(0o644)
     return path

@@ -14,6 +14,7 @@ from safeconduct.server.parties.viewer import Viewer
 from safeconduct.server.registry.models import Entry, EntryState
 from safeconduct.server.registry.words import fold, words
 
+PER_PAGE = 25
 SHOWN = (EntryState.PUBLIC, EntryState.WITHDRAWN)
 
 

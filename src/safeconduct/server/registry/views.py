@@ -9,14 +9,12 @@ from safeconduct.server.parties.access import OpenRequest, open_to_all
 from safeconduct.server.registry import queries
 from safeconduct.server.registry.forms import SearchForm
 
-PER_PAGE = 25
-
 
 @open_to_all
 def index(request: OpenRequest) -> HttpResponse:
     """Show the public entries, newest first."""
     form = SearchForm(request.GET)
-    page = Paginator(queries.search(form.filters()), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(queries.search(form.filters()), queries.PER_PAGE).get_page(request.GET.get("page"))
     asked = request.GET.copy()
     asked.pop("page", None)
     context = {"form": form, "page": page, "asked": asked.urlencode(), "vendors": queries.vendors()[:12]}
