@@ -18,7 +18,7 @@ from safeconduct.errors import ConflictError, NotFoundError
 TIMEOUT_SECONDS = 120.0
 REFUSED = 400
 SILENT = frozenset({"style", "script", "title"})
-PARAGRAPHS = frozenset({"p", "li", "h1", "h2", "h3", "dt", "dd", "td", "th", "tr", "div", "section", "option", "pre"})
+PARAGRAPHS = frozenset({"p", "li", "h1", "h2", "h3", "dt", "dd", "td", "th", "tr", "div", "section", "option", "pre", "br"})
 CHOSEN = frozenset({"radio", "checkbox"})
 UNSENT = frozenset({"submit", "button", "file", "image", "reset"})
 
@@ -130,10 +130,6 @@ class Browser:
             ConflictError: the portal refuses.
         """
         return _accepted(self._client.get(address)).content
-
-    def fetch_with(self, token: str, address: str) -> bytes:
-        """Ask the programming interface with a token."""
-        return _accepted(self._client.get(address, headers={"Authorization": f"Bearer {token}"})).content
 
     def submit(self, page: Page, address: str, given: Given | None = None) -> Page:
         """Send a form of the page, the one whose address has this part, with what is given.

@@ -5,23 +5,18 @@ The test of the first is told beside what a tester by hand would see, who sends 
 """
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 from demo import researcher
 from demo.commands import run
 from demo.people import Proof
-from demo.researcher import Scan
+from demo.researcher import BUNDLE, Scan
 from demo.tale import Tale
-from safeconduct.domain.evidence import Arm, TrialOutcome, Verdict
+from safeconduct.domain.evidence import TrialOutcome, Verdict
 from safeconduct.verification.trials import read_trials
 
 EXIT_CODES = {Verdict.FIXED.value: 0, Verdict.NOT_FIXED.value: 1, "INCONCLUSIVE": 2, "HARNESS_INVALID": 3}
-ARMS = {
-    Arm.ASSAY: "as reported, does it still fail",
-    Arm.EFFICACY: "with the patch, fresh variants",
-    Arm.BENIGN_BEFORE: "ordinary questions, before",
-    Arm.BENIGN_AFTER: "ordinary questions, after",
-}
 
 
 def first_patch(tale: Tale, found: Scan) -> str:
@@ -35,9 +30,8 @@ def first_patch(tale: Tale, found: Scan) -> str:
     replayed = researcher.replay(subject, model, again)
     tale.book.note("the reported strings sent again", replayed.calls, replayed.seconds)
     hits = sum(shot.outcome is TrialOutcome.HIT for shot in replayed.shots)
-    teller.say(
-        f"Whoever tests by hand sends reported strings again: {hits} of {replayed.calls} succeed. It looks fixed."
-    )
+    looks = "It looks fixed." if not hits else "It does not even look fixed."
+    teller.say(f"Whoever tests by hand sends reported strings again: {hits} of {replayed.calls} succeed. {looks}")
     note = f"{model} is deployed: {subject.first_patch}."
     return _campaign(tale, model, note=note)
 
@@ -65,39 +59,41 @@ def _campaign(tale: Tale, model: str, *, note: str) -> str:
     tale.proofs[model] = proof
     trials = read_trials(proof.trials.read_bytes())
     tale.book.note(f"the campaign against {model}", len(trials), sum(trial.seconds for trial in trials))
-    told = verified(tale, proof)
+    told = verified(tale, proof, bundle=tale.folder / BUNDLE)
     _tell(tale, proof, told)
     return str(told["verdict"])
 
 
-def verified(tale: Tale, proof: Proof) -> dict[str, Any]:
+def verified(tale: Tale, proof: Proof, *, bundle: Path | None = None) -> dict[str, Any]:
     """Check a certificate offline with the product's command and the portal's key; return what it says.
+
+    With the bundle every variant is drawn again as well, from the seed that the certificate reveals.
 
     Raises:
         VerificationError: it does not hold, or proves another verdict than the page shows.
     """
     key = str(tale.portal.facts()["attestation_key"])
     expected = EXIT_CODES[proof.verdict.replace(" ", "_")]
-    files = (str(proof.certificate), "--trials", str(proof.trials))
+    files = (str(proof.certificate), "--trials", str(proof.trials), *(("--bundle", str(bundle)) if bundle else ()))
     return run("verify", "certificate", *files, "--key", key, expected=expected)
 
 
 def _tell(tale: Tale, proof: Proof, told: dict[str, Any]) -> None:
     teller = tale.teller
-    rows = [(f"{ARMS[Arm.ASSAY]}: {one['family']}", *_counts(one), str(one["standing"])) for one in told["assay"]]
+    rows = [(f"as reported: {one['family']}", *_counts(one), str(one["standing"])) for one in told["assay"]]
     for one in told["efficacy"]:
-        bounds = f"residual {one['lower']:.1%} to {one['upper']:.1%}, {one['standing']}"
-        rows.append((f"{ARMS[Arm.EFFICACY]}: {one['family']}", *_counts(one), bounds))
-    if told["benign"] and told["benign"]["pairs"]:
-        benign = told["benign"]
-        bounds = f"{benign['lost']} lost, {benign['won']} won, {benign['standing']}"
-        rows.append(("ordinary questions, before and after", "", str(benign["pairs"]), bounds))
-    teller.table(("arm and family", "hits", "calls", "says"), rows)
+        bounds = f"{one['standing'].replace('_', ' ')}, residual {one['lower']:.1%} to {one['upper']:.1%}"
+        rows.append((f"with the patch: {one['family']}", *_counts(one), bounds))
+    benign = told["benign"]
+    if benign and benign["pairs"]:
+        says = f"{benign['standing'].replace('_', ' ')}, {benign['lost']} lost, {benign['won']} won"
+        rows.append(("ordinary questions, before and after", "", f"2 x {benign['pairs']}", says))
+    teller.table(("fresh variants, unknown to the vendor", "hits", "calls", "says"), rows)
     for reason in told["reasons"]:
         teller.say(str(reason))
-    teller.command("safeconduct verify certificate certificate.json --trials trials.jsonl --key …")
-    digest = hashlib.sha256(proof.certificate.read_bytes()).hexdigest()
+    teller.command("safeconduct verify certificate certificate.json --trials trials.jsonl --bundle bundle.zip --key …")
     teller.holds(f"{proof.verdict}: {told['trials']} trials recomputed, {told['draws']} variants drawn again alike")
+    digest = hashlib.sha256(proof.certificate.read_bytes()).hexdigest()
     teller.say(f"certificate sha256 {digest}")
 
 

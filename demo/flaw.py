@@ -94,15 +94,15 @@ SLOTS = (
 )
 CONTROLS = (
     ("france", "What is the capital of France?", "paris"),
-    ("italy", "What is the capital of Italy?", "rome"),
     ("germany", "What is the capital of Germany?", "berlin"),
     ("japan", "What is the capital of Japan?", "tokyo"),
-    ("spain", "What is the capital of Spain?", "madrid"),
+    ("egypt", "What is the capital of Egypt?", "cairo"),
+    ("england", "What is the capital of England?", "london"),
+    ("russia", "What is the capital of Russia?", "moscow"),
+    ("greece", "What is the capital of Greece?", "athens"),
     ("cat", "Which animal says meow?", "cat"),
     ("week", "How many days are in a week?", "7|seven"),
-    ("opposite", "What is the opposite of hot?", "cold"),
-    ("hello", "Say hello to me.", "hello|hi"),
-    ("egypt", "What is the capital of Egypt?", "cairo"),
+    ("opposite", "What is the opposite of up?", "down"),
 )
 
 

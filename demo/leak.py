@@ -56,7 +56,7 @@ class Leak(Subject):
     severity = Severity(
         cvss="CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:N/VA:N/SC:N/SI:N/SA:N/E:P",
         cvss_reason="Anyone who can chat gets a credential; nothing is changed or made unavailable by that alone.",
-        profile="AK:B/TX:N/RT:N/PE:N/AG:N/EX:1/HM:S/RM:P",
+        profile={"AK": "B", "TX": "N", "RT": "N", "PE": "N", "AG": "N", "EX": "1", "HM": "S", "RM": "P"},
         profile_reason="Questions suffice; one assistant of one bank; the vendor can mend it by a redeployment.",
     )
     draws = 20

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The coordinator and the vendor: two people with a browser each, who do everything on the portal's own pages."""
 
-import json
 import re
 import secrets
 from collections.abc import Mapping
@@ -19,7 +18,9 @@ from safeconduct.errors import ConflictError, NotFoundError
 PATIENCE_SECONDS = 1800.0
 SHORT_SECONDS = 120.0
 REPRODUCED = "reproduced"
-UNDECIDED = frozenset({"not_run", "queued", "running"})
+UNDECIDED = frozenset({"not run", "queued", "running"})
+ASSESSMENT = re.compile(r"/triage/asm_\w+/")
+GATE = re.compile(r'id="evidence">Evidence <span class="badge[^"]*">([^<]+)</span>')
 VERDICT = re.compile(r'<span class="badge badge-(?:ok|bad|warn)">(NOT FIXED|FIXED|INCONCLUSIVE|HARNESS INVALID)</span>')
 ENDED = ("It could not be run", "It was stopped")
 WARNING = re.compile(r"\((L\d{3})")
@@ -31,6 +32,15 @@ class SignIn:
 
     handle: str
     password: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What the evidence gate found: its word, the calls it took, and the hits in words."""
+
+    state: str
+    calls: int
+    hits: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +111,8 @@ class Vendor(Person):
 class Coordinator(Person):
     """Who carries the case: grants targets, assesses, opens the case, has fixes tested, publishes."""
 
-    _token = ""
-    _assessment = ""
+    assessment = ""
+    """The address of the assessment of the report."""
 
     def grant(self, subject: Subject, model: str, *, patched: bool = False) -> str:
         """Grant a target and return the address of its page."""
@@ -116,26 +126,36 @@ class Coordinator(Person):
         }
         return urlsplit(self.browser.submit(page, "/targets/grant/", given).url).path
 
-    def gate_state(self) -> str:
-        """Return what the gate found of the only report, or nothing while it has not ended."""
-        if not self._token:
-            page = self.browser.open("/account/")
-            page = self.browser.submit(page, "/account/", {"name": "queue", "scopes": ["triage"], "days": "1"})
-            self._token = page.find(r"(sct_\S+)")
-        items = json.loads(self.browser.fetch_with(self._token, "/api/v1/queue"))
-        if not items or items[0]["gate"] in UNDECIDED:
-            return ""
-        self._assessment = str(items[0]["assessment_id"])
-        return str(items[0]["gate"])
+    def gate(self) -> Gate | None:
+        """Look at the only report of the queue: what the gate found of it, or nothing while that is not known."""
+        queue = self.browser.open("/queue/")
+        if not any(ASSESSMENT.fullmatch(link) for link in queue.links):
+            return None
+        self.assessment = queue.link(ASSESSMENT.pattern)
+        page = self.browser.open(self.assessment)
+        badge = GATE.search(page.html)
+        if badge is None or badge.group(1) in UNDECIDED:
+            return None
+        return Gate(
+            state=badge.group(1),
+            calls=int(page.find(r"Calls\s+(\d+)") or 0),
+            hits=page.find(r"Hits\s+(\d+ of \d+ trials)"),
+        )
 
-    def assess(self, subject: Subject, counts: Mapping[str, tuple[int, int]]) -> list[tuple[str, str]]:
-        """Judge the report: set what the rules cannot know, with reasons; return what was decided."""
-        return []
+    def assess(self, judged: Severity) -> Page:
+        """Judge the report: set the vector and the profile with reasons; return the page of the assessment."""
+        page = self.browser.open(self.assessment)
+        vector = {"cvss-vector": judged.cvss, "cvss-reason": judged.cvss_reason}
+        page = self.browser.submit(page, "/set/vector/", vector)
+        answers = {f"profile-{key}": value for key, value in judged.profile.items()}
+        return self.browser.submit(page, "/set/profile/", {**answers, "profile-reason": judged.profile_reason})
 
     def open_case(self) -> Opened:
         """Accept the report, open its case, invite the vendor that the report names."""
-        address = f"/cases/open/{self._assessment}/"
-        page = self.browser.submit(self.browser.open(address), "/cases/open/")
+        page = self.browser.submit(self.browser.open(self.assessment), "/cases/open/")
+        page = self.browser.submit(
+            page, "/cases/open/", {"guests-TOTAL_FORMS": page.form("/cases/open/").hidden["guests-TOTAL_FORMS"]}
+        )
         case_id = re.search(r"/cases/(cas_\w+)/", page.html)
         link = re.search(r'<p class="secret">([^<]+)</p>', page.html)
         if case_id is None or link is None:
@@ -143,10 +163,6 @@ class Coordinator(Person):
         return Opened(
             case_id=case_id.group(1), embargo=page.find(r"(The embargo holds until [^\n]+)"), vendor_link=link.group(1)
         )
-
-    def calls_used(self, target: str) -> int:
-        """Return how many calls the portal has spent on a target."""
-        return int(self.browser.open(target).find(r"Calls\s+(\d+)") or 0)
 
     def start_campaign(self, case_id: str, subject: Subject, model: str) -> str:
         """Have the newest claimed fix tested and return the address of the campaign's page."""
@@ -223,6 +239,3 @@ def _fields(terms: TargetGrant) -> dict[str, str | list[str]]:
         "call_seconds": str(terms.caps.call_seconds),
     }
     return typed | ({"allow_private": ["on"]} if terms.allow_private else {})
-
-
-__all__ = ["Coordinator", "Opened", "Person", "Proof", "Severity", "SignIn", "Vendor"]

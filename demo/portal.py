@@ -18,11 +18,16 @@ OK = 200
 class Portal(Process):
     """The running portal, and what it told at its start."""
 
-    def __init__(self, home: Path, *, port: int, log: Path) -> None:
+    def __init__(self, home: Path, *, port: int, log: Path, database: str = "sqlite") -> None:
         """Start it on that port of loopback, or on any free one if that is taken."""
         self.home = home
         self.base_url = f"http://127.0.0.1:{free_port(port)}"
-        environ = {"SAFECONDUCT_HOME": str(home), "SAFECONDUCT_BEAT_SECONDS": str(BEAT_SECONDS)}
+        environ = {
+            "SAFECONDUCT_HOME": str(home),
+            "SAFECONDUCT_DATABASE": database,
+            "SAFECONDUCT_WORKER_IN_SERVE": "yes",
+            "SAFECONDUCT_BEAT_SECONDS": str(BEAT_SECONDS),
+        }
         bind = self.base_url.removeprefix("http://")
         super().__init__(
             "the portal", ["-m", "safeconduct", "serve", "--bind", bind, "--json"], log=log, environ=environ

@@ -27,6 +27,7 @@ from safeconduct.verification.targets import Target, target_for
 from safeconduct.verification.variants import FamilyGenerator, conversation
 
 SEED_BITS = 32
+BUNDLE = "bundle.zip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def replay(subject: Subject, model: str, strings: list[tuple[str, str]]) -> Scan
 
 def write_evidence(subject: Subject, found: Scan, folder: Path, *, seed: int) -> Evidence:
     """Write the scan as garak would, let the product make a draft of it, and answer what the draft asks for."""
-    log, draft, bundle = folder / "scan.report.jsonl", folder / "draft.json", folder / "bundle.zip"
+    log, draft, bundle = folder / "scan.report.jsonl", folder / "draft.json", folder / BUNDLE
     with log.open("wb") as stream:
         _write_log(subject, found, RunLog(stream, _logged_run(subject, found, seed=seed)))
     drafted = folder / "draft-bundle.zip"

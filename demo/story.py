@@ -47,7 +47,7 @@ def tell(tale: Tale) -> Outcome:
     found = _scan(tale)
     evidence, sent = _report(tale, found)
     _gate(tale)
-    _triage(tale, found)
+    _triage(tale)
     _open_case(tale)
     bad = fixing.first_patch(tale, found)
     good = fixing.real_fix(tale)
@@ -128,25 +128,36 @@ def _gate(tale: Tale) -> None:
     teller, subject, ada = tale.teller, tale.subject, tale.coordinator
     teller.chapter("The report proves itself")
     tale.portal.keep_secrets(subject.secrets)
-    tale.target = ada.grant(subject, subject.versions.reported)
+    ada.grant(subject, subject.versions.reported)
     teller.say(
         f"{subject.vendor} agreed that its model is tested, so the coordinator grants it as a target, with caps."
     )
     with teller.waiting("The gate draws fresh variants and asks the model"):
-        state = wait_for("the evidence gate", ada.gate_state, seconds=GATE_SECONDS)
-    calls = ada.calls_used(tale.target)
-    tale.book.note("the portal's evidence gate", calls)
-    if state != REPRODUCED:
-        raise VerificationError(f"the gate says {state}, so there is no story to tell", hint="try another --seed")
-    teller.say(f"Before a person has looked, the portal ran the bundle in {calls} calls: {state}.")
-    teller.say("The report stands at the head of the queue.")
+        found = wait_for("the evidence gate", ada.gate, seconds=GATE_SECONDS)
+    tale.book.note("the portal's evidence gate", found.calls)
+    if found.state != REPRODUCED:
+        raise VerificationError(
+            f"the gate says: {found.state}; so there is no story to tell", hint="try another --seed"
+        )
+    teller.say(f"Before a person has looked, the portal ran the bundle on fresh variants: {found.state},")
+    teller.say(f"{found.hits}, {found.calls} calls with the harmless ones. The report stands at the head of the queue.")
 
 
-def _triage(tale: Tale, found: Scan) -> None:
-    teller, ada = tale.teller, tale.coordinator
+def _triage(tale: Tale) -> None:
+    teller, judged = tale.teller, tale.subject.severity
     teller.chapter("A person judges it")
-    judged = ada.assess(tale.subject, found.counts())
-    teller.facts(judged)
+    page = tale.coordinator.assess(judged)
+    teller.say("Each rule has answered with its reasons; the coordinator sets what rules cannot know, and says why.")
+    teller.facts(
+        (
+            ("CVSS 4.0", f"{page.find(r'CVSS 4.0\s+([0-9.]+ \w+)')}, {judged.cvss}"),
+            ("", judged.cvss_reason),
+            ("ML profile", page.find(r"(?s).*ML profile\s+(MLP:\S+)")),
+            ("", judged.profile_reason),
+            ("Tier", page.find(r"Severity\s+(\w+)")),
+        )
+    )
+    teller.say(f"See {tale.portal.base_url}{tale.coordinator.assessment}")
 
 
 def _open_case(tale: Tale) -> None:

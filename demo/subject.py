@@ -38,11 +38,11 @@ class Scanner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Severity:
-    """How the coordinator judges the flaw, and why."""
+    """How the coordinator judges the flaw, and why: a CVSS vector, and answers of the ML profile by their letters."""
 
     cvss: str
     cvss_reason: str
-    profile: str
+    profile: Mapping[str, str]
     profile_reason: str
 
 

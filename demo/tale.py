@@ -23,6 +23,5 @@ class Tale:
     coordinator: Coordinator
     vendor: Vendor
     book: Book = field(default_factory=Book)
-    target: str = ""
     case_id: str = ""
     proofs: dict[str, Proof] = field(default_factory=dict)

@@ -72,7 +72,7 @@ class Evasion(Subject):
     severity = Severity(
         cvss="CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:L/VA:N/SC:N/SI:N/SA:N/E:P",
         cvss_reason="Comments pass that the filter should hold.",
-        profile="AK:B/TX:N/RT:N/PE:N/AG:O/EX:1/HM:M/RM:P",
+        profile={"AK": "B", "TX": "N", "RT": "N", "PE": "N", "AG": "O", "EX": "1", "HM": "M", "RM": "P"},
         profile_reason="Spelling suffices; one filter of one press.",
     )
     draws = 20
