@@ -18,7 +18,9 @@ from safeconduct.errors import ConflictError, NotFoundError
 TIMEOUT_SECONDS = 120.0
 REFUSED = 400
 SILENT = frozenset({"style", "script", "title"})
-PARAGRAPHS = frozenset({"p", "li", "h1", "h2", "h3", "dt", "dd", "td", "th", "tr", "div", "section", "option", "pre", "br"})
+PARAGRAPHS = frozenset(
+    {"p", "li", "h1", "h2", "h3", "dt", "dd", "td", "th", "tr", "div", "section", "option", "pre", "br"}
+)
 CHOSEN = frozenset({"radio", "checkbox"})
 UNSENT = frozenset({"submit", "button", "file", "image", "reset"})
 

@@ -23,7 +23,7 @@ ASSESSMENT = re.compile(r"/triage/asm_\w+/")
 GATE = re.compile(r'id="evidence">Evidence <span class="badge[^"]*">([^<]+)</span>')
 VERDICT = re.compile(r'<span class="badge badge-(?:ok|bad|warn)">(NOT FIXED|FIXED|INCONCLUSIVE|HARNESS INVALID)</span>')
 ENDED = ("It could not be run", "It was stopped")
-WARNING = re.compile(r"\((L\d{3})")
+WARNING = re.compile(r'badge-warn">warning</span> ([^<]+) <span class="quiet">\((L\d{3})')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,12 +211,13 @@ class Coordinator(Person):
     def publish(self, case_id: str) -> tuple[str, tuple[str, ...]]:
         """Publish; return the public id and the warnings about the wording that were read and accepted."""
         page = self.browser.open(f"/advisories/case/{case_id}/")
-        warnings = tuple(sorted(set(WARNING.findall(page.text))))
-        page = self.browser.submit(page, "/publish", {"what": "First version", "acknowledged": ",".join(warnings)})
+        warnings = dict.fromkeys(WARNING.findall(page.html))
+        given = {"what": "First version", "acknowledged": ",".join(rule for _, rule in warnings)}
+        page = self.browser.submit(page, "/publish", given)
         found = re.search(r"/register/([^/]+)/", page.url)
         if found is None:
             raise NotFoundError("publishing led to no public page", hint=page.url)
-        return found.group(1), warnings
+        return found.group(1), tuple(f"{words} ({rule})" for words, rule in warnings)
 
     def _ended(self, campaign: str) -> Page | None:
         page = self.browser.open(campaign)

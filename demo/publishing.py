@@ -23,8 +23,8 @@ def publish(tale: Tale) -> str:
     teller.say("The draft takes over what the case knows; the coordinator writes it for readers.")
     ada.end_embargo(tale.case_id, "The fix is deployed and verified.")
     public_id, warnings = ada.publish(tale.case_id)
-    if warnings:
-        teller.say(f"Warnings about its wording were read and accepted: {', '.join(warnings)}.")
+    for warning in warnings:
+        teller.say(f"A warning about its wording, read and accepted: {warning}")
     teller.say(f"Published as {public_id}: as a page, as JSON, CSAF 2.0 and OSV, in the feed and the register.")
     return public_id
 

@@ -147,10 +147,11 @@ def _triage(tale: Tale) -> None:
     teller, judged = tale.teller, tale.subject.severity
     teller.chapter("A person judges it")
     page = tale.coordinator.assess(judged)
+    score = page.find(r"CVSS 4.0\s+([0-9.]+ \w+)")
     teller.say("Each rule has answered with its reasons; the coordinator sets what rules cannot know, and says why.")
     teller.facts(
         (
-            ("CVSS 4.0", f"{page.find(r'CVSS 4.0\s+([0-9.]+ \w+)')}, {judged.cvss}"),
+            ("CVSS 4.0", f"{score}, {judged.cvss}"),
             ("", judged.cvss_reason),
             ("ML profile", page.find(r"(?s).*ML profile\s+(MLP:\S+)")),
             ("", judged.profile_reason),

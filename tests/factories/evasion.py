@@ -151,7 +151,8 @@ class Evasion(Subject):
             "description": "Dots between letters or letters of other scripts hid a word from the filter.",
             "detection": "Look for comments with letters of several scripts.",
             "remedy": "vendor_fix",
-            "advice": "Operators: use the present version. Builders: normalize text before you judge it. Users: nothing.",
+            "advice": "Operators: use the present version. Developers: normalize text before you judge it."
+            " Users and the public: nothing to do.",
             "vendor": self.vendor,
             "product": self.product,
             "purl": "pkg:generic/orchid-filter",
