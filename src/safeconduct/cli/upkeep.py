@@ -13,7 +13,8 @@ from safeconduct.cli.output import ExitCode, JsonFlag, answer
 from safeconduct.crypto.secret import Secret
 from safeconduct.errors import MalformedError
 
-keys = typer.Typer(help="The recipients to whom keys and reports are sealed.", no_args_is_help=True)
+keys = typer.Typer(help="Who can open the copy of the keys that every backup makes.", no_args_is_help=True)
+NOT_IN_IT = "the secrets of targets (keys/targets) and the settings file: keep a copy of them apart"
 SYMBOLS = {"good": "ok  ", "warning": "WARN", "bad": "BAD "}
 
 
@@ -35,7 +36,10 @@ def backup(
     config: ConfigOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Back up a home, running or not: one archive, and the keys apart in a sealed file."""
+    """Back up a home, running or not: one archive, and the keys apart in a sealed file.
+
+    The secrets of targets and the settings file are in neither.
+    """
     from safeconduct.server.project.boot import load_django
 
     os.umask(PRIVATE)
@@ -43,9 +47,19 @@ def backup(
     from safeconduct.server.project import backup as backups
 
     made = backups.make(loaded, folder=folder, recipients=tuple(recipient or ()), now=datetime.now(tz=UTC))
-    facts = {"archive": str(made.archive), "keys": str(made.keys), "files": made.files, "sha256": made.sha256}
-    text = f"{made.archive}: {made.files} files, sha256 {made.sha256}\n{made.keys}: the keys; keep it somewhere else"
-    answer(facts, as_json=as_json, text=text)
+    facts = {
+        "archive": str(made.archive),
+        "keys": str(made.keys),
+        "files": made.files,
+        "sha256": made.sha256,
+        "not_in_it": NOT_IN_IT,
+    }
+    lines = (
+        f"{made.archive}: {made.files} files, sha256 {made.sha256}",
+        f"{made.keys}: the keys; keep it somewhere else",
+        f"Not in it: {NOT_IN_IT}",
+    )
+    answer(facts, as_json=as_json, text="\n".join(lines))
 
 
 def restore(
@@ -53,7 +67,8 @@ def restore(
     *,
     keys_file: Annotated[Path, typer.Option("--keys", help="The sealed keys.", exists=True, dir_okay=False)],
     identity: Annotated[
-        Path, typer.Option("--identity", help="File with the age identity that opens the keys.", exists=True)
+        Path,
+        typer.Option("--identity", help="File with the age identity that opens the keys.", exists=True, dir_okay=False),
     ],
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="Newest public checkpoint of the log, if one was kept.")
@@ -73,11 +88,11 @@ def restore(
         archive=archive,
         keys=keys_file,
         identities=_identities(identity),
-        checkpoint=checkpoint.read_bytes() if checkpoint else None,
+        checkpoint=_read(checkpoint) if checkpoint else None,
     )
-    answer(
-        {"home": str(loaded.home), "files": files}, as_json=as_json, text=f"{files} files restored into {loaded.home}"
-    )
+    facts = {"home": str(loaded.home), "files": files, "not_in_it": NOT_IN_IT}
+    text = f"{files} files restored into {loaded.home}\nNot in it: {NOT_IN_IT}\nNow: safeconduct doctor"
+    answer(facts, as_json=as_json, text=text)
 
 
 def doctor(*, config: ConfigOption = None, as_json: JsonFlag = False) -> None:
@@ -125,7 +140,10 @@ def add_recipient(
     config: ConfigOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add a recipient, so that the loss of the keys folder loses nothing."""
+    """Seal the copy of the keys in every later backup to one more recipient.
+
+    Only backups are opened with it: if the folder of keys is lost, so is every report newer than the last backup.
+    """
     from safeconduct.server.project.config import load_config
 
     loaded = load_config(os.environ, config)
@@ -135,8 +153,15 @@ def add_recipient(
     answer({"recipients": list(ring.recipients)}, as_json=as_json, text="\n".join(ring.recipients))
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MalformedError(f"{path.name} cannot be read", hint=error.strerror or "") from error
+
+
 def _identities(path: Path) -> list[Secret]:
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [line.strip() for line in _read(path).decode(errors="replace").splitlines()]
     found = [Secret(line.encode()) for line in lines if line and not line.startswith("#")]
     if not found:
         raise MalformedError("the identity file has no identity", hint="a line that starts with AGE-SECRET-KEY-1")

@@ -70,15 +70,19 @@ def examine(config: Config, *, now: datetime) -> Iterator[Finding]:
 
 
 def _keys() -> Finding:
-    ring = key_ring()
-    if not ring.has_second_recipient:
+    further = key_ring().further_recipients
+    if not further:
         return Finding(
             check="keys",
             health=Health.WARNING,
-            found="whole and private, but with one recipient only: losing this folder loses every sealed report",
-            hint="add a second recipient: safeconduct keys add-recipient age1…",
+            found="whole and private; nobody else can open the copy of the keys in a backup",
+            hint=(
+                "make an identity with `age-keygen` on another machine, then: safeconduct keys add-recipient age1…; "
+                "without keys and backup every report is lost"
+            ),
         )
-    return Finding(check="keys", health=Health.GOOD, found=f"whole and private, {len(ring.recipients)} recipients")
+    told = f"whole and private; backups seal a copy of the keys to {len(further)} recipient(s) elsewhere"
+    return Finding(check="keys", health=Health.GOOD, found=told)
 
 
 def _database() -> Finding:
@@ -153,6 +157,14 @@ def _mail(config: Config) -> Finding:
             hint="set smtp_host and smtp_sender",
         )
     kind = smtplib.SMTP_SSL if config.smtp_security == "tls" else smtplib.SMTP
-    with kind(config.smtp_host, config.smtp_port, timeout=SMTP_SECONDS) as server:
-        server.noop()
+    try:
+        with kind(config.smtp_host, config.smtp_port, timeout=SMTP_SECONDS) as server:
+            server.noop()
+    except (OSError, UnicodeError) as error:
+        return Finding(
+            check="mail",
+            health=Health.BAD,
+            found=f"the mail server does not answer: {type(error).__name__}",
+            hint="look at smtp_host, smtp_port and smtp_security; mails wait and are tried again",
+        )
     return Finding(check="mail", health=Health.GOOD, found="the mail server answers")
