@@ -24,6 +24,7 @@ from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.intake import mailboxes, queries, services
 from safeconduct.server.intake.models import Door, Report
 from safeconduct.server.intake.staging import QUESTIONS
+from safeconduct.server.intake.storage import SealedFile, StoredFile
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 
@@ -355,3 +356,20 @@ def test_no_two_questions_share_a_name() -> None:
 
     assert len(names) == len(set(names))
     assert not {"token", "stage", "go", "csrfmiddlewaretoken", "bundle", "attachments"} & set(names)
+
+
+def test_a_promise_counts_from_the_end_of_a_slow_upload(
+    visitor: Browser, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = SealedFile.finish
+
+    def finish_late(file: SealedFile) -> StoredFile:
+        clock.pass_by(hours=3)
+        return finish(file)
+
+    monkeypatch.setattr(SealedFile, "finish", finish_late)
+
+    visitor.to_the_end().press("send", attachments=SimpleUploadedFile("slow.txt", b"over a slow line"))
+
+    note = Report.objects.get().acceptance_note.encode()
+    assert open_acceptance(note, key_ring().acceptance.verifier).by > clock.now

@@ -53,9 +53,10 @@ def start(request: OpenRequest) -> HttpResponse:
 
 @csrf_protect
 def _take(request: OpenRequest, uploads: SealingHandler) -> HttpResponse:
+    data = request.POST
     # A file may take long to arrive, and what is promised of the report counts from its end.
     request.now = timezone.now()
-    filled = Filled(data=request.POST, now=request.now)
+    filled = Filled(data=data, now=request.now)
     stage, go = _number(request.POST.get("stage", "")), request.POST.get("go", "")
     try:
         token = read_token(request.POST.get("token", ""))
