@@ -9,6 +9,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.factories import intake
+from tests.factories.clock import Clock
 from tests.server.factories import viewer
 
 from safeconduct.domain.parties import Role
@@ -64,6 +65,20 @@ def test_the_page_and_the_numbers_agree(now: datetime, client: Client) -> None:
     assert numbers["times"][0]["rows"][0]["median"] == 3.0
     assert '<td class="number">3.0</td>' in page
     assert row.pk not in page
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("own_home")
+def test_the_numbers_do_not_tell_when_a_report_arrived(now: datetime, client: Client, clock: Clock) -> None:
+    def received() -> int:
+        return client.get("/measures/numbers.json").json()["counts"][0]["rows"][0]["count"]
+
+    before = received()
+    intake.received(now)
+
+    assert (before, received()) == (0, 0)
+    clock.pass_by(hours=1)
+    assert received() == 1
 
 
 @pytest.mark.django_db

@@ -1,5 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers of all measures, counted from what happened. Nothing here names a report, a case or a party."""
+"""The numbers of all measures, counted from what happened. Nothing here names a report, a case or a party.
+
+What the world sees is counted once in six beats of the log (an hour, as usual) and stands until then: a number that
+moved at once would tell whoever watches it the second in which a report arrived.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.cache import cache
 
 from safeconduct.domain.severity import Tier
 from safeconduct.server.cases.models import Case
@@ -9,6 +19,28 @@ from safeconduct.server.metrics.measures import CountMeasure, CountRow, Span, Ti
 from safeconduct.server.triage.models import Assessment, GateRun, GateState
 
 TIERS = tuple(tier.value for tier in reversed(Tier))
+BEATS = 6
+SEALED = ("body", "opening", "acceptance_note")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """All measures, and when they were counted."""
+
+    counts: tuple[CountMeasure, ...]
+    times: tuple[TimeMeasure, ...]
+    at: datetime
+
+
+def measured(now: datetime) -> Measured:
+    """Return the measures as the world sees them now: as they were first asked for in these six beats."""
+    length = BEATS * settings.SAFECONDUCT.beat_seconds
+    name = f"measures:{int(now.timestamp() // length)}"
+    found: Measured | None = cache.get(name)
+    if found is None:
+        found = Measured(counts=counts(), times=times(), at=now)
+        cache.set(name, found, timeout=timedelta(seconds=length).total_seconds())
+    return found
 
 
 def counts() -> tuple[CountMeasure, ...]:
@@ -18,8 +50,12 @@ def counts() -> tuple[CountMeasure, ...]:
 
 def times() -> tuple[TimeMeasure, ...]:
     """Return the measures of time."""
-    assessments = list(Assessment.objects.select_related("report"))
-    unassessed = list(Report.objects.filter(assessment__isnull=True))
+    assessments = list(
+        Assessment.objects.select_related("report").defer(
+            "answers", "overrides", *(f"report__{name}" for name in SEALED)
+        )
+    )
+    unassessed = list(Report.objects.filter(assessment__isnull=True).defer(*SEALED))
     facts = [
         (case.assessment.tier, facts_for(case))
         for case in Case.objects.select_related("assessment__report").prefetch_related("participants", "terms")

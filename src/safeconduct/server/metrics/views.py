@@ -14,17 +14,19 @@ from safeconduct.server.parties.access import OpenRequest, open_to_all
 @open_to_all
 def index(request: OpenRequest) -> HttpResponse:
     """Show every measure with its definition and table."""
-    context = {"counts": queries.counts(), "times": queries.times(), "now": request.now}
+    found = queries.measured(request.now)
+    context = {"counts": found.counts, "times": found.times, "now": found.at}
     return render(request, "metrics/index.html", context)
 
 
 @open_to_all
 def numbers(request: OpenRequest) -> HttpResponse:
     """Give the same numbers to machines."""
+    found = queries.measured(request.now)
     measures = {
-        "counts": [asdict(measure) for measure in queries.counts()],
-        "times": [asdict(measure) for measure in queries.times()],
-        "at": request.now.isoformat(),
+        "counts": [asdict(measure) for measure in found.counts],
+        "times": [asdict(measure) for measure in found.times],
+        "at": found.at.isoformat(),
     }
     return JsonResponse(measures, json_dumps_params={"indent": 2})
 
@@ -32,7 +34,7 @@ def numbers(request: OpenRequest) -> HttpResponse:
 @open_to_all
 def chart(request: OpenRequest) -> HttpResponse:
     """Draw the times. Opened directly, the document may do nothing at all."""
-    measures = queries.times()
+    measures = queries.measured(request.now).times
     etag = hashlib.sha256(repr(measures).encode()).hexdigest()[:32]
     if request.headers.get("If-None-Match") == f'"{etag}"':
         return HttpResponse(status=304, headers={"ETag": f'"{etag}"'})
