@@ -237,16 +237,22 @@ def test_a_target_with_a_claimed_fix_is_not_what_a_report_is_run_against(now: da
     granted(now, role=TargetRole.PATCHED)
 
     assert matched(now) == []
-    assert queries.last_change(now) is None
+    assert queries.mark_of_usable(now) == ""
 
 
-def test_the_last_change_is_when_a_target_came_to_be_usable(now: datetime) -> None:
-    granted(now - 2 * DAY)
-    assert queries.last_change(now) == now - 2 * DAY
+def test_the_mark_changes_with_what_may_be_tested_and_with_nothing_else(now: datetime) -> None:
+    target = granted(now - 2 * DAY, caps={"calls": 50})
+    first = queries.mark_of_usable(now)
+    services.spend(target_id=target.pk, calls=5, tokens=5)
+    assert queries.mark_of_usable(now + DAY) == first
 
-    granted(now - 3 * DAY, starts_at=now - DAY)
-    granted(now - 3 * DAY, starts_at=now + DAY)
-    assert queries.last_change(now) == now - DAY
+    granted(now, starts_at=now + DAY)
+    assert queries.mark_of_usable(now) == first
+    opened = queries.mark_of_usable(now + DAY)
+    services.suspend(target=target, reason="pause", by=OPERATOR, now=now)
+    services.resume(target=target, reason="on", by=OPERATOR, now=now)
+
+    assert len({first, opened, queries.mark_of_usable(now), queries.mark_of_usable(now + DAY)}) == 4
 
 
 def test_what_is_set_aside_cannot_be_spent_twice(now: datetime) -> None:

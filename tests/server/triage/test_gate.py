@@ -30,8 +30,9 @@ from safeconduct.server.intake import queries as intake
 from safeconduct.server.intake import services as intake_services
 from safeconduct.server.intake.models import Report, ReportStatus
 from safeconduct.server.triage import gate, queries, running, services, tasks
+from safeconduct.server.triage.gate import ATTEMPTS, HOUR
 from safeconduct.server.triage.models import GateRun, GateState
-from safeconduct.server.triage.queries import GATE_ATTEMPTS, LOOK_MARGIN, RETRY, QueueFilter
+from safeconduct.server.triage.queries import QueueFilter
 from safeconduct.verification.bundle import zip_bundle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
@@ -94,7 +95,7 @@ def test_a_grant_that_is_saved_while_a_look_goes_on_is_not_missed(now: datetime)
     tasks.run_gate(now)
 
     with leaking() as server:
-        granted(server, now - LOOK_MARGIN / 2)
+        granted(server, now - MINUTE)
         tasks.run_gate(now + timedelta(seconds=2))
 
     assert last(row)[0].state == GateState.REPRODUCED
@@ -134,7 +135,7 @@ def test_a_target_that_does_not_leak_does_not_reproduce(now: datetime) -> None:
     assessment = queries.assessment_of(row)
     assert assessment is not None
     assert queries.answers_of(assessment)["priority"]["outcome"] == "doubted"
-    assert queries.to_gate(now + 100 * RETRY, 20) == []
+    assert queries.to_gate(now + 100 * HOUR, 20) == []
 
 
 def test_an_oracle_that_hits_everything_proves_nothing(now: datetime) -> None:
@@ -160,14 +161,14 @@ def test_a_target_that_fails_is_an_error_and_is_tried_again_three_times_at_most(
 
     with endpoint(canary=CANARY, manner=manner) as server:
         target = granted(server, now)
-        for attempt in range(1, GATE_ATTEMPTS + 1):
-            at = now + attempt * (RETRY + MINUTE)
+        for attempt in range(1, ATTEMPTS + 1):
+            at = now + attempt * HOUR
             assert queries.to_gate(at - 2 * MINUTE, 20) == ([row] if attempt == 1 else [])
             tasks.run_gate(at)
             assert (last(row)[0].state, last(row)[0].attempts) == (GateState.ERROR, attempt)
 
-    assert queries.to_gate(now + 100 * RETRY, 20) == []
-    assert spent(target) == (GATE_ATTEMPTS, 0)
+    assert queries.to_gate(now + 100 * HOUR, 20) == []
+    assert spent(target) == (ATTEMPTS, 0)
     assert queries.reproduction_of(row).value == "not_run"
 
 
@@ -191,7 +192,7 @@ def test_an_error_is_mended_by_a_later_try(now: datetime) -> None:
         granted(server, now)
         tasks.run_gate(now)
         server.manner = "well"
-        tasks.run_gate(now + RETRY + MINUTE)
+        tasks.run_gate(now + HOUR)
 
     assert [run.state for run in queries.runs_of(row)] == [GateState.REPRODUCED, GateState.ERROR]
     assessment = queries.assessment_of(row)
@@ -343,14 +344,14 @@ def test_a_run_that_breaks_off_each_time_ends_as_an_error(now: datetime, crashin
     with leaking() as server:
         granted(server, now)
         crashing()
-        for _ in range(GATE_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             with pytest.raises(_Crash):
                 tasks.run_gate(at)
             at = (last(row)[0].lease_until or at) + MINUTE
         tasks.run_gate(at)
 
-    assert [run.state for run in queries.runs_of(row)] == [GateState.ERROR] * GATE_ATTEMPTS
-    assert queries.to_gate(at + 100 * RETRY, 20) == []
+    assert [run.state for run in queries.runs_of(row)] == [GateState.ERROR] * ATTEMPTS
+    assert queries.to_gate(at + 100 * HOUR, 20) == []
 
 
 def test_a_worker_whose_lease_ended_writes_nothing_over_the_next_one(
@@ -540,3 +541,23 @@ def test_a_slow_rate_gets_the_time_it_needs(now: datetime) -> None:
 
 def test_the_bundle_is_what_was_sent(now: datetime) -> None:
     assert intake.bundle_of(report_with_bundle(now).row) == bundle_bytes()
+
+
+def test_no_time_of_a_run_tells_the_minute_in_which_a_report_came(now: datetime) -> None:
+    came = now + timedelta(minutes=17, seconds=13)
+    rows = [report_with_bundle(came).row for _ in range(2)]
+
+    with leaking(manner="500") as server:
+        target = granted(server, now)
+        tasks.run_gate(came)
+        authorizing.revoke(target=target, reason="over", by=targets.OPERATOR, now=now)
+        tasks.run_gate(came + HOUR)
+    tasks.assess(came)
+
+    of_rows = Event.objects.filter(subject__in=[row.pk for row in rows])
+    times = [event.at for event in of_rows]
+    for run in GateRun.objects.all():
+        times += [at for at in (run.made_at, run.started_at, run.ended_at, run.due_at, run.lease_until) if at]
+    times += [at for row in rows for at in (row.assessment.made_at, row.assessment.changed_at)]
+    assert len(times) > 10
+    assert {(at.minute, at.second) for at in times} == {(0, 0)}

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads of targets: what the viewer may see, what may be tested now, and the grant as the broker takes it."""
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import F, Max, Q, QuerySet
-from django.db.models.functions import Greatest
+from django.db.models import F, Q, QuerySet
 
 from safeconduct.domain.authorization import Caps, TargetGrant
 from safeconduct.domain.bundle import Adapter
@@ -56,13 +56,12 @@ def is_usable(target_id: str, *, now: datetime) -> bool:
     return granted.exists()
 
 
-def last_change(now: datetime) -> datetime | None:
-    """Return when the last of the targets that may be tested now came to be so, or nothing if there is none."""
-    unpatched = usable(now).filter(role=TargetRole.UNPATCHED)
-    began = Greatest("changed_at", "starts_at")
-    # On one database the greatest of a value and nothing is the value, on the other it is nothing.
-    times = unpatched.aggregate(changed=Max("changed_at"), began=Max(began, filter=Q(starts_at__isnull=False)))
-    return max((instant for instant in times.values() if instant is not None), default=None)
+def mark_of_usable(now: datetime) -> str:
+    """Return a mark of the targets that reports may be run against now; another one tells that something changed."""
+    unpatched = usable(now).filter(role=TargetRole.UNPATCHED).order_by("pk")
+    rows = unpatched.values_list("pk", "changed_at")
+    text = "\n".join(f"{name} {changed.isoformat()}" for name, changed in rows)
+    return hashlib.sha256(text.encode()).hexdigest() if text else ""
 
 
 def matching(systems: Iterable[AffectedSystem], *, now: datetime) -> tuple[Target, ...]:

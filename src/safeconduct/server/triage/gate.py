@@ -4,7 +4,7 @@
 A run is claimed by a lease in one transaction, made outside of any, and written down in another. First the bundle is
 read and checked, with or without a target: one that cannot be used is "invalid". Without a granted target the report
 waits as "not run", and is looked at again when a target comes to be usable. A target that hangs or fails is an "error",
-and the run is made again later, three times at most.
+and the run is made again at the next full hour, three times at most.
 
 Calls are set aside at the target before the first one; a crash leaves a lease that ends, and counts all calls that were
 set aside as spent. Somebody who suspends the target stops a run that is going on. A run keeps counts and digests,
@@ -27,6 +27,7 @@ from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Target
 from safeconduct.server.authorizations.services import Reservation
 from safeconduct.server.intake import queries as intake
+from safeconduct.server.intake.drafts import coarse
 from safeconduct.server.intake.models import Report
 from safeconduct.server.parties.viewer import Viewer
 from safeconduct.server.triage import known, queries, services
@@ -37,7 +38,10 @@ from safeconduct.server.triage.running import BUSY, Clock, Outcome, Plan, attemp
 from safeconduct.verification.bundle import read_bundle
 from safeconduct.verification.bundle.checks import require_runnable
 
+ATTEMPTS = 3
 LEASE = timedelta(minutes=5)
+ROUND = timedelta(minutes=10)
+HOUR = timedelta(hours=1)
 NO_TARGET = "no target that stands for the reported system is granted now"
 OTHER_KIND = "a target is granted, but the bundle is for a target of another kind"
 BROKE_OFF = "the run broke off before its end"
@@ -49,13 +53,15 @@ def run(row: Report, *, now: datetime, clock: Clock) -> GateRun:
     Raises:
         SealError: the report was shredded.
     """
+    looked = authorizations.mark_of_usable(now)
     targets = authorizations.matching(intake.opened(row).told.affects, now=now)
     last = queries.last_run(row)
     if last is not None and last.state == GateState.NOT_RUN and not targets:
-        return _looked_again(last, now=now)
+        return _looked_again(last, looked)
     claimed, is_ours = _claim(row, now=now)
     if not is_ours:
         return claimed
+    claimed.looked = looked
     outcome = _outcome(claimed, row, targets, clock=clock)
     return _write_down(claimed, outcome, known.candidates(row), now=clock())
 
@@ -86,9 +92,9 @@ def request(*, assessment: Assessment, by: Viewer, now: datetime) -> GateRun:
 
 
 @atomic_write
-def _looked_again(last: GateRun, *, now: datetime) -> GateRun:
-    GateRun.objects.filter(pk=last.pk, state=GateState.NOT_RUN).update(ended_at=now)
-    last.ended_at = now
+def _looked_again(last: GateRun, looked: str) -> GateRun:
+    GateRun.objects.filter(pk=last.pk, state=GateState.NOT_RUN).update(looked=looked, due_at=None)
+    last.looked = looked
     return last
 
 
@@ -101,13 +107,14 @@ def _claim(row: Report, *, now: datetime) -> tuple[GateRun, bool]:
         if not _is_left(last, now=now):
             return last, False
         _break_off(last, now=now)
-        if last.attempts >= queries.GATE_ATTEMPTS:
+        if last.attempts >= ATTEMPTS:
             return last, False
     # What was only asked for, or found no target, becomes the run; what ended is kept.
     is_free = last is not None and last.state in {GateState.QUEUED, GateState.NOT_RUN}
-    claimed = last if last is not None and is_free else GateRun(report=locked, made_at=now)
+    claimed = last if last is not None and is_free else GateRun(report=locked, made_at=coarse(now))
     claimed.attempts = 1 if last is None or is_free else last.attempts + 1
-    claimed.state, claimed.started_at, claimed.lease_until, claimed.ended_at = GateState.RUNNING, now, now + LEASE, None
+    claimed.state, claimed.started_at, claimed.lease_until = GateState.RUNNING, coarse(now), _lease(now + LEASE)
+    claimed.ended_at = claimed.due_at = None
     claimed.save()
     _show(locked, GateState.RUNNING)
     return claimed, True
@@ -129,7 +136,7 @@ def _outcome(claimed: GateRun, row: Report, targets: Sequence[Target], *, clock:
     try:
         reserved = _begin(claimed, fitting[0], plan, now=clock())
     except NotPermittedError as error:
-        return Outcome(state=GateState.NOT_RUN, reason=error.message)
+        return Outcome(state=GateState.NOT_RUN, reason=error.message, is_busy=True)
     return attempt(reserved, plan, clock=clock)
 
 
@@ -139,7 +146,7 @@ def _begin(claimed: GateRun, target: Target, plan: Plan, *, now: datetime) -> Re
     reserved = authorizing.reserve(target_id=target.pk, least=plan.calls, most=BUSY * plan.calls, now=now)
     seconds = plan.seconds(reserved.terms.caps.calls_per_minute)
     claimed.target, claimed.reserved = reserved.target, reserved.calls
-    claimed.lease_until = now + timedelta(seconds=seconds) + LEASE
+    claimed.lease_until = _lease(now + timedelta(seconds=seconds) + LEASE)
     claimed.save(update_fields=["target", "reserved", "lease_until"])
     return reserved
 
@@ -148,16 +155,17 @@ def _begin(claimed: GateRun, target: Target, plan: Plan, *, now: datetime) -> Re
 def _write_down(claimed: GateRun, outcome: Outcome, matches: tuple[Match, ...], *, now: datetime) -> GateRun:
     row = lock(claimed.report)
     current = GateRun.objects.select_for_update().get(pk=claimed.pk)
-    if current.state != GateState.RUNNING or current.started_at != claimed.started_at:
+    if current.state != GateState.RUNNING:
         # The lease ended and another worker closed this run; its calls are counted already.
         return current
     _settle(current, calls=outcome.calls, tokens=outcome.tokens)
-    current.state, current.ended_at, current.lease_until = outcome.state, now, None
+    _close(current, outcome.state, is_busy=outcome.is_busy, now=now)
+    current.looked = claimed.looked
     current.calls, current.hits = outcome.calls, outcome.found.hits if outcome.found else 0
     _seal_detail(current, {"reason": outcome.reason, **_summary(outcome)})
     current.save()
     tag = EventTag.GATE_SKIPPED if outcome.state == GateState.NOT_RUN else EventTag.GATE_RAN
-    audit.record(tag, subject=row.pk, at=now, facts={"state": current.state, "calls": current.calls})
+    audit.record(tag, subject=row.pk, at=coarse(now), facts={"state": current.state, "calls": current.calls})
     _show(row, current.state)
     services.assess(row=row, now=now, matches=matches)
     return current
@@ -168,11 +176,24 @@ def _break_off(run: GateRun, *, now: datetime) -> None:
     tokens = run.reserved * run.target.max_tokens_per_call if run.target else 0
     run.calls = run.reserved
     _settle(run, calls=run.reserved, tokens=tokens)
-    run.state, run.ended_at, run.lease_until = GateState.ERROR, now, None
+    _close(run, GateState.ERROR, now=now)
     _seal_detail(run, {"reason": BROKE_OFF})
     run.save()
-    audit.record(EventTag.GATE_RAN, subject=run.report_id, at=now, facts={"state": run.state, "calls": run.calls})
+    audit.record(
+        EventTag.GATE_RAN, subject=run.report_id, at=coarse(now), facts={"state": run.state, "calls": run.calls}
+    )
     _show(run.report, GateState.ERROR)
+
+
+def _close(run: GateRun, state: GateState, *, now: datetime, is_busy: bool = False) -> None:
+    run.state, run.ended_at, run.lease_until = state, coarse(now), None
+    is_tried_again = is_busy or (state == GateState.ERROR and run.attempts < ATTEMPTS)
+    run.due_at = coarse(now) + HOUR if is_tried_again else None
+
+
+def _lease(until: datetime) -> datetime:
+    """Return the end of a lease, rounded up."""
+    return until + (datetime.min.replace(tzinfo=until.tzinfo) - until) % ROUND
 
 
 def _settle(run: GateRun, *, calls: int, tokens: int) -> None:

@@ -41,8 +41,9 @@ class GateRun(models.Model):
     """One run of a report's bundle against a granted target, or that none could be made.
 
     `detail` is sealed: the reason in words, counts by family, digests; never what was asked or answered. `reserved` are
-    the calls that were set aside at the target. Of a run that was not made, `ended_at` tells when a target was last
-    looked for.
+    the calls that were set aside at the target. `due_at` is when it is tried again; `looked` marks which targets there
+    were when none fitted. A run begins seconds after a report came, so its times are kept to the hour, and the lease is
+    rounded up.
     """
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="gate_runs")
@@ -57,6 +58,8 @@ class GateRun(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    looked = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ("-id",)

@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
@@ -21,9 +21,6 @@ from safeconduct.server.triage import known
 from safeconduct.server.triage.models import Appeal, Assessment, AssessmentState, GateRun, GateState
 from safeconduct.server.triage.places import answers_place, appeal_place, detail_place, overrides_place
 
-GATE_ATTEMPTS = 3
-RETRY = timedelta(minutes=10)
-LOOK_MARGIN = timedelta(minutes=1)
 UNDECIDED = (AssessmentState.OPEN, AssessmentState.WAITING)
 WITHDRAWN = "withdrawn"
 NO_BUNDLE = "none"
@@ -191,26 +188,24 @@ def answered(limit: int) -> list[Assessment]:
 def to_gate(now: datetime, limit: int) -> list[Report]:
     """Return the reports whose bundle is to be run, those that were never looked at first.
 
-    That is: no run yet, one asked for, one that a crash left, one that failed and is due for another try, or one that
-    found no target, where a target came to be usable since.
+    That is: no run yet, one asked for, one that a crash left, one that is due for another try, or one that found no
+    target, where the targets that may be tested changed since.
     """
     latest = GateRun.objects.filter(report=OuterRef("pk")).order_by("-pk")
     due = (
         Q(run_state__isnull=True)
         | Q(run_state=GateState.QUEUED)
         | Q(run_state=GateState.RUNNING, run_lease__lte=now)
-        | Q(run_state=GateState.ERROR, run_attempts__lt=GATE_ATTEMPTS, run_ended__lte=now - RETRY)
+        | Q(run_due__lte=now)
+        | (Q(run_state=GateState.NOT_RUN) & ~Q(run_looked=authorizations.mark_of_usable(now)))
     )
-    if changed := authorizations.last_change(now):
-        # A grant that is saved while a look goes on carries an earlier instant than the look.
-        due |= Q(run_state=GateState.NOT_RUN, run_ended__lte=changed + LOOK_MARGIN)
     waiting = (
         known.comparable_reports()
         .filter(has_bundle=True, status__in=intake.OPEN)
         .annotate(**{f"run_{name}": Subquery(latest.values(column)[:1]) for name, column in _RUN.items()})
         .filter(due)
     )
-    return list(waiting.order_by(F("run_ended").asc(nulls_first=True), "received_at")[:limit])
+    return list(waiting.order_by(F("run_made").asc(nulls_first=True), "received_at", "pk")[:limit])
 
 
 def open_appeals(viewer: Viewer) -> QuerySet[Appeal]:
@@ -249,7 +244,7 @@ def decided(state: AssessmentState) -> QuerySet[Assessment]:
     return Assessment.objects.filter(state=state)
 
 
-_RUN = {"state": "state", "lease": "lease_until", "attempts": "attempts", "ended": "ended_at"}
+_RUN = {"state": "state", "lease": "lease_until", "due": "due_at", "looked": "looked", "made": "made_at"}
 
 
 def _in_state(found: QuerySet[Assessment], state: str) -> QuerySet[Assessment]:

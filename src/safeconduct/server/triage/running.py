@@ -71,10 +71,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What to write down of a run."""
+    """What to write down of a run; `is_busy` where calls are missing that another run may give back."""
 
     state: GateState
     reason: str
+    is_busy: bool = False
     calls: int = 0
     tokens: int = 0
     found: Reproduction | None = None

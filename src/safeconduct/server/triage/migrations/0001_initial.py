@@ -76,6 +76,8 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('due_at', models.DateTimeField(blank=True, null=True)),
+                ('looked', models.CharField(blank=True, max_length=64)),
                 ('report', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gate_runs', to='intake.report')),
                 ('target', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='gate_runs', to='authorizations.target')),
             ],
