@@ -29,11 +29,17 @@ from safeconduct.verification.certificate import CertificateCheck
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A certificate that was recomputed, with its digest, where it can be fetched, and when it was decided."""
+    """A certificate that was recomputed, with its digest and where it can be fetched.
+
+    `tries` counts the campaigns against the same system up to this one, and `chance_of_error` bounds the chance that
+    any of them calls a broken fix FIXED.
+    """
 
     check: CertificateCheck
     sha256: str
     url: str
+    tries: int
+    chance_of_error: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +126,13 @@ def credits_of(told: Report) -> tuple[Credit, ...]:
 
 
 def verification_of(checked: Checked) -> VerificationSummary:
-    """Return what a recomputed certificate says, in short."""
+    """Return what a recomputed certificate says, in short; its chance of error is that of all tries together."""
     facts, report = checked.check.facts, checked.check.report
     return VerificationSummary(
         verdict=report.verdict,
         decided_at=facts.ended_at,
         tolerance=facts.criterion.tolerance,
-        alpha=facts.criterion.alpha,
+        alpha=checked.chance_of_error,
         families=tuple(
             FamilyResult(
                 family=item.family,
@@ -151,11 +157,18 @@ def timeline_of(known: Known) -> tuple[TimelineEntry, ...]:
         (known.received_at, "A report arrived."),
         (known.informed_at, "The vendor was informed."),
         (known.fixed_at, "The vendor said that a fix is there."),
-        (decided, "The fix was tested with variants that the vendor had not seen."),
+        (decided, _test_told(known.checked)),
     )
     return tuple(
         TimelineEntry(at=at, what=what) for at, what in sorted((at, what) for at, what in facts if at is not None)
     )
+
+
+def _test_told(checked: Checked | None) -> str:
+    told = "The fix was tested with variants that the vendor had not seen."
+    if checked is None or checked.tries <= 1:
+        return told
+    return f"{told} It was test {checked.tries} of the same system; the stated chance of error covers all of them."
 
 
 def with_status(system: AffectedSystem, summary: VerificationSummary | None, *, tested: str | None) -> AffectedSystem:

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Atom feed of advisories (RFC 4287), made with Django's own generator."""
+"""The Atom feed of advisories (RFC 4287), made with Django's own generator.
 
-from collections.abc import Iterable
+Characters that XML 1.0 cannot hold (section 2.2) are replaced: one of them would keep all readers from the feed.
+"""
+
+import re
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
 
@@ -11,25 +15,26 @@ from safeconduct.server.advisories.models import Advisory
 from safeconduct.server.registry.queries import record_of
 
 NEWEST = 50
+UNFIT = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def atom(advisories: Iterable[Advisory]) -> bytes:
-    """Return the feed of the newest advisories."""
+def atom(advisories: QuerySet[Advisory]) -> bytes:
+    """Return the feed of the advisories that were published or changed last."""
     base = settings.SAFECONDUCT.base_url.rstrip("/")
     feed = Atom1Feed(
-        title=f"{settings.SAFECONDUCT.name}: advisories",
+        title=_fit(f"{settings.SAFECONDUCT.name}: advisories"),
         link=f"{base}{reverse('registry:index')}",
         description="Flaws in machine-learning systems that were disclosed here.",
         feed_url=f"{base}{reverse('advisories:feed')}",
         language="en",
-        author_name=settings.SAFECONDUCT.name,
+        author_name=_fit(settings.SAFECONDUCT.name),
     )
-    for advisory in list(advisories)[:NEWEST]:
+    for advisory in advisories.order_by("-entry__modified_at", "-pk")[:NEWEST]:
         record = record_of(advisory.entry)
         feed.add_item(
-            title=f"{record.id}: {record.title}",
+            title=_fit(f"{record.id}: {record.title}{' (withdrawn)' if record.withdrawn_at else ''}"),
             link=f"{base}{reverse('registry:entry', args=[record.id])}",
-            description=record.summary,
+            description=_fit(record.revisions[-1].summary if record.withdrawn_at else record.summary),
             unique_id=f"{base}{reverse('registry:entry', args=[record.id])}",
             pubdate=record.published_at,
             updateddate=record.modified_at,
@@ -37,3 +42,7 @@ def atom(advisories: Iterable[Advisory]) -> bytes:
         )
     text: str = feed.writeString("utf-8")
     return text.encode()
+
+
+def _fit(text: str) -> str:
+    return UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -90,10 +90,13 @@ def checked(campaign: Campaign) -> Checked:
     envelope = campaign.certificate.encode()
     check = verify_certificate(envelope, campaign.trials.encode(), [key_ring().attestation.verifier])
     address = reverse("advisories:certificate", args=[campaign.claim.case.entry.public_id])
+    tries = campaigns.tries_at(campaign)
     return Checked(
         check=check,
         sha256=hashlib.sha256(envelope).hexdigest(),
         url=f"{settings.SAFECONDUCT.base_url.rstrip('/')}{address}",
+        tries=len(tries),
+        chance_of_error=campaigns.chance_of_error(tries),
     )
 
 

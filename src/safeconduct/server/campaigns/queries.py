@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads of campaigns: those of a case, their progress, what waits to be run, and the latest verdict."""
 
+import math
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
@@ -71,6 +73,30 @@ def latest_verdict(case: Case) -> Verdict | None:
     """Return the newest verdict on a fix of the case, or nothing."""
     campaign = latest_decided(case)
     return Verdict(campaign.verdict) if campaign else None
+
+
+def tries_at(campaign: Campaign) -> list[Campaign]:
+    """Return the campaigns that asked the same system with the fix, up to this one, the oldest first.
+
+    One that broke off or was stopped counts: whoever can end a run has another try. One whose harness did not reproduce
+    the flaw never asked the fix. A new claim does not begin a new count, because nobody checks that the system changed.
+    """
+    patched = campaign.patched
+    begun = Campaign.objects.filter(
+        claim__case_id=campaign.claim.case_id,
+        patched__adapter=patched.adapter,
+        patched__url=patched.url,
+        patched__entry=patched.entry,
+        patched__model=patched.model,
+        started_at__isnull=False,
+        queued_at__lte=campaign.queued_at,
+    )
+    return list(begun.exclude(verdict=Verdict.HARNESS_INVALID).order_by("queued_at", "pk"))
+
+
+def chance_of_error(tries: Iterable[Campaign]) -> float:
+    """Return a bound of the chance that any of these campaigns calls a broken fix FIXED: the sum of their own."""
+    return min(1.0, math.fsum(float(one.criterion.get("alpha", 1.0)) for one in tries))
 
 
 def to_run(now: datetime) -> list[Campaign]:

@@ -69,8 +69,11 @@ def start(request: PartyRequest, claim_id: int) -> HttpResponse:
 def campaign(request: PartyRequest, campaign_id: str) -> HttpResponse:
     """Show one campaign; while it runs, the page asks the browser to look again."""
     found = queries.campaign_for(request.viewer, campaign_id)
+    tries = queries.tries_at(found)
     context = {
         "campaign": found,
+        "tries": len(tries),
+        "chance_of_error": queries.chance_of_error(tries),
         "case": found.claim.case,
         "is_running": found.state in RUNNING,
         "finding": finding_of(found) if found.state == CampaignState.DECIDED else None,

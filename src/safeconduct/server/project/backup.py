@@ -31,6 +31,7 @@ from safeconduct.server.project.archive import DATABASE, FOLDERS, members_of, un
 from safeconduct.server.project.config import Config
 from safeconduct.server.project.dumps import copy_database, engine_of, put_database, require_empty
 
+CHECKPOINT = "log/checkpoint"
 TRIES = 3
 
 
@@ -138,7 +139,9 @@ def _write_both(
 
 
 def _contents(config: Config, copy: Path) -> Iterator[tuple[str, Path]]:
-    yield from members_of(config.home, "log")
+    # The checkpoint is read before the tiles are listed, so that none it covers can be missing.
+    yield CHECKPOINT, config.home / CHECKPOINT
+    yield from (member for member in members_of(config.home, "log") if member[0] != CHECKPOINT)
     copy_database(config, copy)
     yield DATABASE, copy
     copy.unlink()

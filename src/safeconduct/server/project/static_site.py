@@ -35,6 +35,7 @@ from safeconduct.server.rulebook.models import PolicyKind
 MARKER = ".safeconduct-site"
 STYLE = ("safeconduct.css", "mark.svg")
 OK = 200
+TRIES = 5
 READABLE_FOLDER, READABLE_FILE = 0o755, 0o644
 FILES = ("metrics:chart", "metrics:numbers", "advisories:feed", "rulebook:security_txt")
 PAGES = ("metrics:index", "rulebook:policy")
@@ -66,18 +67,36 @@ def write_site(folder: Path) -> int:
 
 
 def _write_all(folder: Path) -> Iterator[Path]:
-    log = settings.SAFECONDUCT.home / LOG_FOLDER
-    # The checkpoint sorts before the tiles, so that the copied tiles are never older than it.
-    of_log = [path for path in sorted(log.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-    copied = {reverse("log", args=[path.relative_to(log).as_posix()]): path for path in of_log}
+    copied = _copy_log(settings.SAFECONDUCT.home / LOG_FOLDER, folder / LOG_FOLDER)
+    yield from copied
     rendered = dict(_addresses())
-    names = rendered | {address: address.lstrip("/") for address in copied}
-    for address, path in copied.items():
-        yield _write(folder / names[address], path.read_bytes())
+    log = {path.relative_to(folder / LOG_FOLDER).as_posix() for path in copied}
+    names = rendered | {reverse("log", args=[name]): f"{LOG_FOLDER}/{name}" for name in log}
     client = Client(headers={"host": urlsplit(settings.SAFECONDUCT.base_url).netloc}, raise_request_exception=False)
     for address, name in rendered.items():
         content = _rendered(client, address)
         yield _write(folder / name, _moved(content, address, names) if name.endswith(".html") else content)
+
+
+def _copy_log(log: Path, folder: Path) -> list[Path]:
+    """Copy the log while it grows: the checkpoint first, so that the tiles are never older than it."""
+    for _ in range(TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            return [_write(folder / path.relative_to(log), path.read_bytes()) for path in _log_files(log)]
+        except FileNotFoundError:
+            # A partial tile was replaced by the full one after it was listed.
+            continue
+    raise UnavailableError("the log grows too fast to be copied", hint="try again")
+
+
+def _log_files(log: Path) -> Iterator[Path]:
+    checkpoint = log / "checkpoint"
+    if checkpoint.exists():
+        yield checkpoint
+    for path in sorted(log.rglob("*")):
+        if path != checkpoint and path.is_file() and not path.name.startswith("."):
+            yield path
 
 
 def _rendered(client: Client, address: str) -> bytes:
