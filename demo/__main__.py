@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+import httpx
+
 from demo import story
 from demo.leak import Leak, random_secret
 from demo.people import Coordinator, Vendor
@@ -28,7 +30,7 @@ from demo.story import Outcome
 from demo.tale import Tale
 from demo.telling import Teller
 from safeconduct.cli.output import ExitCode, complain
-from safeconduct.errors import SafeconductError
+from safeconduct.errors import SafeconductError, UnavailableError
 
 INTERRUPTED = 130
 
@@ -36,11 +38,16 @@ INTERRUPTED = 130
 def main() -> None:
     """Tell the story and leave with its exit code."""
     options = _options().parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         sys.exit(_tell(options, Teller()))
     except SafeconductError as error:
         complain(error, as_json=False)
+        sys.exit(ExitCode.ERROR)
+    except httpx.HTTPError as error:
+        gone = UnavailableError("the portal or the model does not answer any more", hint=str(error))
+        complain(gone, as_json=False)
         sys.exit(ExitCode.ERROR)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -111,11 +118,14 @@ def _end(tale: Tale, outcome: Outcome) -> None:
     teller, base_url = tale.teller, tale.portal.base_url
     teller.chapter("Look around")
     ada, grace = tale.coordinator.sign_in, tale.vendor.sign_in
+    public = (
+        ("Public entry", f"{base_url}/register/{outcome.public_id}/"),
+        ("CSAF", f"{base_url}/advisories/{outcome.public_id}/csaf.json"),
+        ("Feed", f"{base_url}/advisories/feed.atom"),
+    )
     teller.facts(
         (
-            ("Public entry", f"{base_url}/register/{outcome.public_id}/"),
-            ("CSAF", f"{base_url}/advisories/{outcome.public_id}/csaf.json"),
-            ("Feed", f"{base_url}/advisories/feed.atom"),
+            *(public if outcome.public_id else ()),
             ("Measures", f"{base_url}/measures/"),
             ("Log", f"{base_url}/log/checkpoint"),
             ("Case", f"{base_url}/cases/{tale.case_id}/"),

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from safeconduct.errors import UnavailableError
 
+ROOT = Path(__file__).resolve().parents[1]
 STOP_SECONDS = 20.0
 START_SECONDS = 180.0
 LOOK_SECONDS = 0.5
@@ -34,6 +35,7 @@ class Process:
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, *arguments],
+                cwd=ROOT,
                 env=inherited | dict(environ or {}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -86,6 +86,7 @@ def _log(tale: Tale, sent: Sent) -> None:
     tale.teller.command(f"safeconduct ledger audit {address} --key log.vkey")
     told = run("ledger", "audit", address, "--key", key)
     tale.teller.holds(f"{told['size']} entries, {told['tiles']} tiles, root {told['root']}")
+    tale.teller.say("Most entries are cover, so that nobody learns from the log how much was reported or done.")
 
 
 def _fetched(tale: Tale, address: str) -> bytes:

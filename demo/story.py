@@ -5,7 +5,7 @@ Every number is taken from what happened: from the model's answers, the portal's
 verdict. Nothing is prepared, so with another secret, seed or temperature the numbers are others.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from demo import fixing, publishing, researcher
 from demo.calls import MOST
@@ -13,17 +13,19 @@ from demo.people import REPRODUCED
 from demo.portal import BEAT_SECONDS
 from demo.processes import wait_for
 from demo.researcher import Evidence, Scan, Sent
+from demo.subject import Severity
 from demo.tale import Tale
 from demo.telling import Counter, rate
-from safeconduct.domain.evidence import Verdict
+from safeconduct.domain.evidence import TrialSummary, Verdict
 from safeconduct.errors import VerificationError
+from safeconduct.policy.reliability import reliability
 
 GATE_SECONDS = 1800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the story came to."""
+    """What the story came to. Without a verdict FIXED nothing is published, and the public id is empty."""
 
     verdicts: tuple[str, str]
     calls: int
@@ -47,12 +49,14 @@ def tell(tale: Tale) -> Outcome:
     found = _scan(tale)
     evidence, sent = _report(tale, found)
     _gate(tale)
-    _triage(tale)
+    _triage(tale, found)
     _open_case(tale)
     bad = fixing.first_patch(tale, found)
     good = fixing.real_fix(tale)
-    public_id = publishing.publish(tale)
-    publishing.check(tale, sent, public_id)
+    public_id = ""
+    if good == Verdict.FIXED:
+        public_id = publishing.publish(tale)
+        publishing.check(tale, sent, public_id)
     _numbers(tale, evidence)
     return Outcome(
         verdicts=(bad, good),
@@ -143,9 +147,10 @@ def _gate(tale: Tale) -> None:
     teller.say(f"{found.hits}, {found.calls} calls with the harmless ones. The report stands at the head of the queue.")
 
 
-def _triage(tale: Tale) -> None:
-    teller, judged = tale.teller, tale.subject.severity
+def _triage(tale: Tale, scan: Scan) -> None:
+    teller = tale.teller
     teller.chapter("A person judges it")
+    judged = _with_reliability(tale.subject.severity, scan)
     page = tale.coordinator.assess(judged)
     score = page.find(r"CVSS 4.0\s+([0-9.]+ \w+)")
     teller.say("Each rule has answered with its reasons; the coordinator sets what rules cannot know, and says why.")
@@ -159,6 +164,14 @@ def _triage(tale: Tale) -> None:
         )
     )
     teller.say(f"See {tale.portal.base_url}{tale.coordinator.assessment}")
+
+
+def _with_reliability(judged: Severity, scan: Scan) -> Severity:
+    """Return the judgment with how often the flaw shows, as the trials of all families together tell."""
+    hits, n = (sum(numbers) for numbers in zip(*scan.counts().values(), strict=True))
+    shown = reliability(TrialSummary(n=n, hits=hits))
+    reason = f"{judged.profile_reason} {shown.reasons[0].capitalize()}."
+    return replace(judged, profile={**judged.profile, "SR": shown.outcome}, profile_reason=reason)
 
 
 def _open_case(tale: Tale) -> None:

@@ -45,15 +45,17 @@ class Teller:
 
     def say(self, words: str) -> None:
         """Say a sentence."""
-        self.console.print(Padding(Text(words), (0, 0, 0, INDENT)))
+        self.console.print(Padding(Text(words), (0, 0, 0, INDENT), expand=False))
 
     def command(self, *words: str) -> None:
         """Show a command that is run."""
-        self.console.print(Padding(Text("$ " + " ".join(words), style="cyan"), (0, 0, 0, INDENT)), soft_wrap=True)
+        self.console.print(
+            Padding(Text("$ " + " ".join(words), style="cyan"), (0, 0, 0, INDENT), expand=False), soft_wrap=True
+        )
 
     def holds(self, words: str) -> None:
         """Say that something was checked and holds."""
-        self.console.print(Padding(Text.assemble(("✓ ", "green"), words), (0, 0, 0, INDENT)))
+        self.console.print(Padding(Text.assemble(("✓ ", "green"), words), (0, 0, 0, INDENT), expand=False))
 
     def facts(self, rows: Iterable[tuple[str, str]]) -> None:
         """Show facts in two columns."""
@@ -62,7 +64,7 @@ class Teller:
         table.add_column(overflow="fold")
         for name, value in rows:
             table.add_row(Text(name), Text(value))
-        self.console.print(Padding(table, (0, 0, 0, INDENT)))
+        self.console.print(Padding(table, (0, 0, 0, INDENT), expand=False))
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Show a table whose first column is words and the others are numbers."""
@@ -71,7 +73,7 @@ class Teller:
             table.add_column(head, justify="right" if place else "left", no_wrap=bool(place))
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
-        self.console.print(Padding(table, (0, 0, 0, INDENT)))
+        self.console.print(Padding(table, (0, 0, 0, INDENT), expand=False))
 
     @contextmanager
     def waiting(self, words: str) -> Iterator[None]:
