@@ -9,11 +9,13 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, 
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from tests.conftest import NOON, PASSWORD
 from tests.server.factories import client_of, make_party, viewer
 
-from safeconduct.domain.parties import Role
+from safeconduct.domain.parties import Role, Scope
 from safeconduct.server.parties import services
+from safeconduct.server.parties.access import viewer_of
 from safeconduct.server.parties.models import Party, WebSession
 from safeconduct.server.parties.sessions import SessionStore
 
@@ -134,6 +136,29 @@ def test_outside_a_trial_coordinators_must_set_up_a_second_factor(settings, role
     assert client.get("/").headers["Location"] == reverse("mfa_activate_totp")
     TOTP.activate(party, SEED)
     assert client.get(reverse("parties:people")).status_code == 200
+
+
+def test_outside_a_trial_a_password_alone_gives_a_coordinator_no_token(settings) -> None:
+    settings.SAFECONDUCT = replace(settings.SAFECONDUCT, embedded=False)
+    party = make_party(Role.COORDINATOR)
+    form = {"name": "p", "scopes": [Scope.TRIAGE.value], "days": 1}
+
+    answer = client_of(party).post(reverse("parties:account"), form)
+
+    assert answer.headers["Location"] == reverse("mfa_activate_totp")
+    assert not party.tokens.exists()
+
+
+def test_outside_a_trial_a_token_holds_with_the_second_factor_of_its_owner(settings) -> None:
+    party = make_party(Role.COORDINATOR)
+    token = services.issue_token(by=viewer_of(party), name="p", scopes=[Scope.TRIAGE], days=1, now=timezone.now()).text
+    settings.SAFECONDUCT = replace(settings.SAFECONDUCT, embedded=False)
+    caller = Client(headers={"Authorization": f"Bearer {token}"})
+
+    before = caller.get("/api/v1/queue").status_code
+    TOTP.activate(party, SEED)
+
+    assert (before, caller.get("/api/v1/queue").status_code) == (401, 200)
 
 
 def test_outside_a_trial_a_vendor_goes_on_without(settings) -> None:

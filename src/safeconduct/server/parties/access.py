@@ -58,7 +58,18 @@ STATUS: dict[type[SafeconductError], HTTPStatus] = {
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 FACTOR_ROLES = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})
-FACTOR_PATHS = ("/account/", "/static/", "/healthz", "/readyz", "/log/")
+FACTOR_PATHS = (
+    "/account/sign-in/",
+    "/account/sign-out/",
+    "/account/inactive/",
+    "/account/confirm/",
+    "/account/second-factor/",
+    "/static/",
+    "/healthz",
+    "/readyz",
+    "/log/",
+)
+"""What stays open until the second factor is set up; not the account itself, where tokens are issued."""
 
 
 class PartyRequest(HttpRequest):
@@ -119,9 +130,11 @@ def viewer_of_token(text: str, *, now: datetime) -> Viewer:
     """Return the program that shows this token as a viewer, narrowed to the token's scopes.
 
     Raises:
-        NotPermittedError: the token does not hold.
+        NotPermittedError: the token does not hold, or its owner must set up a second factor first.
     """
     party, scopes = queries.party_of_token(text, now=now)
+    if needs_second_factor(party):
+        raise NotPermittedError("the owner of the token has no second factor", hint="sign in and set it up")
     return replace(viewer_of(party), scopes=scopes)
 
 
