@@ -26,6 +26,7 @@ from safeconduct.domain.safe_json import Json
 from safeconduct.errors import ConflictError, IncompleteError, MalformedError, UnavailableError, VerificationError
 from safeconduct.policy.completeness import Stage, gaps
 
+ONCE = "Your eight words, shown once. Write them down:"
 OPENING = "opening.json"
 NOTE = "accept.note"
 RECEIPT = "receipt.tlog-proof"
@@ -69,9 +70,7 @@ def send(
         keys = derive_mailbox(codename, salt=service.salt)
         if not as_json:
             # Before anything is sent, so that an answer that gets lost does not lose the mailbox.
-            answer(
-                {}, as_json=False, text=f"Your eight words, shown once. Write them down:\n\n    {codename.reveal()}\n"
-            )
+            answer({}, as_json=False, text=f"{ONCE}\n\n    {codename.reveal()}\n")
         accepted = service.send(sending, keys)
         _write_papers(out, accepted)
         is_there = wait and _fetch_receipt(service, keys, accepted, out=out)

@@ -6,6 +6,7 @@ arguments are seen by every account of the machine: `--secret-name` names a file
 """
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,38 +53,16 @@ def grant(
     as_json: JsonFlag = False,
 ) -> None:
     """Allow a target to be tested within caps and a window."""
-    caps = Caps(
-        calls=calls,
-        tokens=tokens,
-        tokens_per_call=tokens_per_call,
-        calls_per_minute=calls_per_minute,
-        call_seconds=call_seconds,
-    )
-    terms = TargetGrant(
-        model=model,
-        adapter=adapter,
-        url=url,
-        entry=entry,
-        packages=packages,
-        caps=caps,
+    caps = Caps(calls=calls, tokens=tokens, tokens_per_call=tokens_per_call, calls_per_minute=calls_per_minute)
+    terms = replace(
+        TargetGrant(model=model, adapter=adapter, url=url, entry=entry, packages=packages, secret_name=secret_name),
+        caps=replace(caps, call_seconds=call_seconds),
         starts_at=parse_instant(starts) if starts else None,
         ends_at=parse_instant(ends) if ends else None,
-        secret_name=secret_name,
         allow_private=allow_private,
     )
     by = operator(config)
-    from safeconduct.server.authorizations import services
-    from safeconduct.server.authorizations.models import TargetRole
-
-    target = services.grant(
-        label=label,
-        vendor=vendor,
-        product=product,
-        terms=terms,
-        role=TargetRole.PATCHED if patched else TargetRole.UNPATCHED,
-        by=by,
-        now=datetime.now(tz=UTC),
-    )
+    target = _granted(terms, label=label, vendor=vendor, product=product, is_patched=patched, by=by)
     _tell(target, as_json=as_json)
 
 
@@ -138,6 +117,15 @@ def operator(config: Path | None) -> Any:
     except DatabaseError as error:
         raise UnavailableError("the database was not prepared", hint="run safeconduct serve once") from error
     return by
+
+
+def _granted(terms: TargetGrant, *, label: str, vendor: str, product: str, is_patched: bool, by: Any) -> Any:
+    from safeconduct.server.authorizations import services
+    from safeconduct.server.authorizations.models import TargetRole
+
+    role = TargetRole.PATCHED if is_patched else TargetRole.UNPATCHED
+    now = datetime.now(tz=UTC)
+    return services.grant(label=label, vendor=vendor, product=product, terms=terms, role=role, by=by, now=now)
 
 
 def _move(act: str, target_id: str, *, reason: str, config: Path | None, as_json: bool) -> None:

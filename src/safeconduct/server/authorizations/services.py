@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F
@@ -60,31 +61,31 @@ def grant(
     require_secret(terms.secret_name)
     if max(len(vendor), len(product)) > NAME_LENGTH:
         raise MalformedError("too long: vendor or product", hint="shorten it")
-    target = Target.objects.create(
-        label=label.strip(),
-        vendor=vendor.strip(),
-        product=product.strip(),
-        role=role,
-        adapter=terms.adapter,
-        url=terms.url.rstrip("/"),
-        entry=terms.entry,
-        packages=terms.packages,
-        model=terms.model.strip(),
-        secret_name=terms.secret_name,
-        allow_private=terms.allow_private,
-        max_calls=terms.caps.calls,
-        max_tokens=terms.caps.tokens,
-        max_tokens_per_call=terms.caps.tokens_per_call,
-        calls_per_minute=terms.caps.calls_per_minute,
-        call_seconds=terms.caps.call_seconds,
-        starts_at=terms.starts_at,
-        ends_at=terms.ends_at,
-        granted_by_id=by.party_id,
-        granted_at=now,
-        changed_at=now,
-    )
+    target = Target(label=label.strip(), vendor=vendor.strip(), product=product.strip(), role=role, **_columns(terms))
+    target.granted_by_id, target.granted_at, target.changed_at = by.party_id, now, now
+    target.save(force_insert=True)
     _record(EventTag.TARGET_GRANTED, target, by=by, now=now)
     return target
+
+
+def _columns(terms: TargetGrant) -> dict[str, Any]:
+    """Return the terms as the columns of a target."""
+    return {
+        "adapter": terms.adapter,
+        "url": terms.url.rstrip("/"),
+        "entry": terms.entry,
+        "packages": terms.packages,
+        "model": terms.model.strip(),
+        "secret_name": terms.secret_name,
+        "allow_private": terms.allow_private,
+        "max_calls": terms.caps.calls,
+        "max_tokens": terms.caps.tokens,
+        "max_tokens_per_call": terms.caps.tokens_per_call,
+        "calls_per_minute": terms.caps.calls_per_minute,
+        "call_seconds": terms.caps.call_seconds,
+        "starts_at": terms.starts_at,
+        "ends_at": terms.ends_at,
+    }
 
 
 @atomic_write

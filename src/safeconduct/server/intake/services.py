@@ -72,18 +72,10 @@ def receive(
     key: DataKey | None = None,
     idempotency: str = "",
 ) -> Received:
-    """Take in a report.
+    """Take in a report; only the hour of `now` is kept.
 
-    The same request again, also at the same instant, gives the first answer again.
-
-    Args:
-        report: the answers as told.
-        mailbox: where the reporter reads replies.
-        door: through which door it came.
-        now: the instant of the act; only its hour is kept.
-        files: attachments that were sealed under `key` while they arrived.
-        key: the data key of the request; a fresh one without files.
-        idempotency: the client's name for this request; the same name receives once.
+    `files` were sealed under `key` while they arrived. `idempotency` is the client's name for the request: the same
+    name, also at the same instant, receives once and gives the first answer again.
 
     Raises:
         IncompleteError: one of the ten answers is missing; `facts` names which.

@@ -24,6 +24,9 @@ RULES = ("scope", "classification", "severity", "profile", "coordination", "dupl
 """The names of the answers, in the order in which a page shows them."""
 
 
+CLOSE = frozenset({duplicates.Likeness.EXACT, duplicates.Likeness.LIKELY})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Set:
     """What a person set instead of what follows from the report. Empty means: not set.
@@ -57,11 +60,7 @@ def judge(
     received_at: datetime,
     chosen: Set,
 ) -> Judgment:
-    """Ask every rule.
-
-    Raises:
-        MalformedError: the set vector or profile cannot be read.
-    """
+    """Ask every rule; a vector or profile that cannot be read is a `MalformedError`."""
     kind = classification.classify(classification.facts_from(told))
     proposed = proposals.propose_profile(told, reproduced=reproduction is Reproduction.REPRODUCED)
     profile = merged(proposed.outcome, chosen.profile)
@@ -75,7 +74,7 @@ def judge(
         tier=severe.severity.tier,
         exploitation=exploitation,
         coordination=coordination.outcome,
-        looks_like_duplicate=likeness.outcome in {duplicates.Likeness.EXACT, duplicates.Likeness.LIKELY},
+        looks_like_duplicate=likeness.outcome in CLOSE,
     )
     answers: dict[str, Decision[object]] = {
         "scope": scope.in_scope(told),
@@ -87,13 +86,8 @@ def judge(
         "completeness": completeness.missing(told, stage=Stage.TRIAGE, proof=proof),
         "priority": priority.lane(facts),
     }
-    return Judgment(
-        answers=answers,
-        severity=severe.severity,
-        tracks=chosen.tracks or kind.outcome,
-        matches=matches,
-        order=order_of(facts),
-    )
+    tracks = chosen.tracks or kind.outcome
+    return Judgment(answers=answers, severity=severe.severity, tracks=tracks, matches=matches, order=order_of(facts))
 
 
 def merged(proposed: MlProfile, chosen: str) -> MlProfile:

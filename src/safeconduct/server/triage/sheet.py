@@ -223,7 +223,8 @@ def _outcome(name: str, outcome: Any, inputs: Mapping[str, Any]) -> str:
     if name == "completeness":
         return COMPLETE.get(str(outcome), str(outcome))
     if name == "profile":
-        return str(inputs.get("profile", ""))
+        answers = str(outcome if isinstance(outcome, str) else inputs.get("profile", "")).split("/")[1:]
+        return f"{sum(not answer.endswith(':X') for answer in answers)} of {len(answers)} told"
     return _plain(outcome)
 
 
