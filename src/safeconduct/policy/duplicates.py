@@ -235,7 +235,7 @@ class Corpus:
         """Return the match with its reasons in words."""
         other = self._items[number]
         exact = sorted({kind_of(mark) for mark in set(item.fingerprints) & set(other.fingerprints)})
-        shared = [term.word for term in terms if self._count(term.word, number)][:WORDS_TOLD]
+        shared = [term.word for term in terms if len(term.word) > 1 and self._count(term.word, number)][:WORDS_TOLD]
         techniques = sorted(set(item.techniques) & set(other.techniques))
         reasons = [_EXACT[kind] for kind in exact]
         if shared:

@@ -6,6 +6,7 @@ A page shows so many reports, and opens only those: their keys are fetched at on
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django import forms
 from django.core.paginator import Paginator
@@ -14,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from safeconduct.domain.parties import Role
+from safeconduct.domain.report import RestrictedMaterial
 from safeconduct.domain.severity import Tier
 from safeconduct.errors import NotFoundError, SafeconductError
 from safeconduct.server.audit import vault
@@ -27,6 +29,7 @@ from safeconduct.server.triage.queries import NO_BUNDLE, WITHDRAWN, QueueFilter
 from safeconduct.server.triage.telling import systems_in_short
 
 PER_PAGE = 50
+DAYS_FROM = 47
 STATES = (
     ("", "to decide"),
     (AssessmentState.OPEN.value, "open"),
@@ -73,6 +76,7 @@ class Line:
     title: str
     systems: str
     why: str
+    age: str
     is_restricted: bool
 
 
@@ -88,7 +92,7 @@ def queue(request: PartyRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
-        "lines": list(_lines(list(page.object_list))),
+        "lines": list(_lines(list(page.object_list), now=request.now)),
         "asked": asked.urlencode(),
         "counts": _counts(request),
         "state": wanted.state,
@@ -116,23 +120,34 @@ def _counts(request: PartyRequest) -> list[tuple[str, str, int]]:
     return [(state, words, found[state] if state else undecided) for state, words in STATES]
 
 
-def _lines(assessments: list[Assessment]) -> Iterator[Line]:
+def age_in_words(age: timedelta) -> str:
+    """Return how long ago a report came; not closer than the hour, because no more is known."""
+    hours = 24 * age.days + age.seconds // 3600
+    if hours > DAYS_FROM:
+        return f"{age.days} days ago"
+    return "in this hour" if hours < 1 else f"{hours} hour{'s' if hours > 1 else ''} ago"
+
+
+def _lines(assessments: list[Assessment], *, now: datetime) -> Iterator[Line]:
     with vault.keys_at_hand(assessment.report_id for assessment in assessments):
         for assessment in assessments:
-            yield _line(assessment)
+            yield _line(assessment, now=now)
 
 
-def _line(assessment: Assessment) -> Line:
+def _line(assessment: Assessment, *, now: datetime) -> Line:
+    row = assessment.report
+    age = age_in_words(now - row.received_at)
     try:
-        told = intake.opened(assessment.report).told
+        told = intake.opened(row).told
         reasons = queries.answers_of(assessment).get("priority", {}).get("reasons", [])
     except SafeconductError:
-        return Line(assessment=assessment, report=assessment.report, title="", systems="", why="", is_restricted=False)
+        return Line(assessment=assessment, report=row, title="", systems="", why="", age=age, is_restricted=False)
     return Line(
         assessment=assessment,
-        report=assessment.report,
+        report=row,
         title=told.title,
         systems=systems_in_short(told),
         why=str(reasons[0]) if reasons else "",
-        is_restricted=told.restricted_material.value != "none",
+        age=age,
+        is_restricted=told.restricted_material is not RestrictedMaterial.NONE,
     )

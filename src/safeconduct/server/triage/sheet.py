@@ -137,6 +137,16 @@ class Sheet:
         return self.told.restricted_material is not RestrictedMaterial.NONE
 
     @property
+    def restricted_words(self) -> str:
+        """Return the kind of restricted material in words."""
+        return self.told.restricted_material.value.replace("_", " ")
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """Return the tracks in words."""
+        return tuple(track.replace("_", " ") for track in self.assessment.tracks)
+
+    @property
     def is_undecided(self) -> bool:
         """Tell whether somebody may still decide."""
         return self.assessment.state in queries.UNDECIDED and self.assessment.report.status in intake.OPEN

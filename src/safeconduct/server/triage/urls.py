@@ -17,6 +17,7 @@ urlpatterns = [
     path("<str:assessment_id>/set/tracks/", views.set_value, {"field": "tracks"}, name="set_tracks"),
     path("<str:assessment_id>/ask/", views.ask, name="ask"),
     path("<str:assessment_id>/reject/", views.reject, name="reject"),
+    path("<str:assessment_id>/compare/", views.compare, name="compare"),
     path("<str:assessment_id>/duplicate-of/<str:report_id>/", views.duplicate, name="duplicate"),
     path("<str:assessment_id>/known-as/<str:public_id>/", views.duplicate_entry, name="duplicate_entry"),
     path("<str:assessment_id>/judge/", views.judge_again, name="judge"),

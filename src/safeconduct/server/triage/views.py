@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from safeconduct.domain.ids import IdKind
 from safeconduct.domain.parties import Role
 from safeconduct.domain.report import RestrictedMaterial
 from safeconduct.errors import ConflictError, NotFoundError
@@ -42,6 +43,7 @@ from safeconduct.server.triage.sheet import Sheet, sheet_for
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 NAME_LENGTH = 60
+REPORT_PREFIX = f"{IdKind.REPORT.value}_"
 DOWNLOAD_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -111,6 +113,17 @@ def reject(request: PartyRequest, assessment_id: str) -> HttpResponse:
     services.reject(assessment=found, reason=form.cleaned_data["reason"], by=request.viewer, now=request.now)
     messages.success(request, "The report is not accepted; the reporter reads why and may appeal.")
     return _back(found)
+
+
+@require_safe
+@acts_for(Role.COORDINATOR)
+def compare(request: PartyRequest, assessment_id: str) -> HttpResponse:
+    """Lead to the comparison with the report or the entry of the identifier that was asked for."""
+    found = queries.assessment_for(request.viewer, assessment_id)
+    wanted = request.GET.get("with", "").strip()
+    if wanted.startswith(REPORT_PREFIX):
+        return redirect("triage:duplicate", found.pk, queries.report_to_compare(request.viewer, wanted).pk)
+    return redirect("triage:duplicate_entry", found.pk, registry.by_public_id(wanted).public_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
