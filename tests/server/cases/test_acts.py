@@ -23,7 +23,7 @@ from safeconduct.errors import (
 )
 from safeconduct.server.audit import vault
 from safeconduct.server.audit.models import Event
-from safeconduct.server.cases import correspondence, invitations, negotiation, overview, queries, services
+from safeconduct.server.cases import correspondence, invitations, negotiation, overview, queries, services, waiting
 from safeconduct.server.cases.correspondence import post
 from safeconduct.server.cases.history import history_for
 from safeconduct.server.cases.invitations import Guest, invite
@@ -277,7 +277,7 @@ def test_who_is_invited_again_is_asked_anew_and_who_came_is_not(now: datetime) -
 
     seat.refresh_from_db()
     assert (seat.consent, seat.asked_at, seat.invited_at) == (Consent.INVITED, now + 8 * DAY, now)
-    assert not queries.to_lapse(now + 14 * DAY).exists()
+    assert not waiting.to_lapse(now + 14 * DAY).exists()
     for joined in (world.reporter(), cases.seated(cases.opened(now), "Orchid Bank", now).seat):
         with pytest.raises(ConflictError):
             invitations.invite_again(case=joined.case, seat=joined, by=world.desk, now=now)

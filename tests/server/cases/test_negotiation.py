@@ -21,7 +21,7 @@ from safeconduct.errors import (
     TransitionError,
 )
 from safeconduct.server.audit.models import Event
-from safeconduct.server.cases import negotiation, queries, services
+from safeconduct.server.cases import negotiation, queries, services, waiting
 from safeconduct.server.cases.invitations import Guest
 from safeconduct.server.cases.models import EmbargoAnswer, EmbargoTerm, TermState
 
@@ -263,13 +263,13 @@ def test_an_invitation_without_answer_is_declined_once_and_may_be_accepted_late(
     seat = world.guest("Orchid Bank").participant
     week = now + timedelta(days=7)
 
-    assert list(queries.to_lapse(week)) == [world.case]
+    assert list(waiting.to_lapse(week)) == [world.case]
     for _ in range(2):
         negotiation.lapse(case=world.case, now=week)
 
     seat.refresh_from_db()
     assert seat.consent == Consent.DECLINED
-    assert not queries.to_lapse(week).exists()
+    assert not waiting.to_lapse(week).exists()
     assert Event.objects.filter(tag="cases:embargo:declined").count() == 1
     guest = cases.joined(world.guest("Orchid Bank"), week)
     services.take_seat(case=world.case, seat=seat, by=guest.viewer, now=week)

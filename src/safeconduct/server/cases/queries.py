@@ -6,7 +6,6 @@ What one vendor may see never tells of another: it is shown its own seat, the co
 steps and those of the whole case, the common messages and its private room.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
@@ -17,17 +16,15 @@ from safeconduct.domain.clock import CaseFacts, Remediability
 from safeconduct.domain.embargo import ConsentRecord, EmbargoTerms, Resolution
 from safeconduct.domain.parties import CaseRole, Role
 from safeconduct.domain.report import Report as ToldReport
-from safeconduct.domain.report import Reporter
 from safeconduct.domain.severity import Exploitation, Tier
-from safeconduct.domain.systems import UNKNOWN, AffectedSystem
 from safeconduct.errors import NotFoundError
 from safeconduct.policy.decision import Outcome
 from safeconduct.policy.embargo_course import may_see_case
-from safeconduct.policy.embargo_rules import embargo_rules
 from safeconduct.policy.ml_profile import parse_profile
 from safeconduct.server.audit import vault
 from safeconduct.server.cases.models import Case, EmbargoTerm, Participant, TermState
 from safeconduct.server.cases.places import title_place
+from safeconduct.server.cases.redaction import for_one
 from safeconduct.server.intake import queries as intake
 from safeconduct.server.intake.models import Direction, MessageKind, Report
 from safeconduct.server.parties.viewer import Viewer
@@ -62,23 +59,6 @@ def case_for(viewer: Viewer, case_id: str) -> Case:
 def case_of_report(row: Report) -> Case | None:
     """Return the case of a report, or nothing; the caller has checked that the asker may see the report."""
     return Case.objects.select_related("entry", "assessment__report").filter(assessment__report=row).first()
-
-
-def open_cases() -> QuerySet[Case]:
-    """Return the cases that are not closed, with all that their clocks look at."""
-    cases = Case.objects.filter(closed_at__isnull=True).select_related("assessment__report")
-    return cases.prefetch_related("participants", "terms").order_by("opened_at", "pk")
-
-
-def to_lapse(now: datetime) -> QuerySet[Case]:
-    """Return the open cases in which somebody has let the time for an answer pass."""
-    silent = Q(
-        participants__consent=Consent.INVITED,
-        participants__left_at__isnull=True,
-        participants__asked_at__lte=now - embargo_rules().answer_default,
-    )
-    waiting = Q(terms__state=TermState.PROPOSED, terms__answer_by__lte=now)
-    return Case.objects.filter(silent | waiting, closed_at__isnull=True).distinct()
 
 
 def seats_of(viewer: Viewer) -> QuerySet[Participant]:
@@ -209,7 +189,7 @@ def told_in(viewer: Viewer, case: Case) -> ToldReport:
     if viewer.has(Role.COORDINATOR):
         return told
     own = {seat.name for seat in seats_of(viewer).filter(case=case)}
-    return _for_one(told, own, others={seat.name for seat in case.participants.all()} - own)
+    return for_one(told, own, others={seat.name for seat in case.participants.all()} - own)
 
 
 def active_term(case: Case) -> EmbargoTerm | None:
@@ -387,35 +367,6 @@ def _told_at(row: Report) -> datetime | None:
 
 def _remediability(profile: str) -> Remediability:
     return Remediability(parse_profile(profile).rm) if profile else Remediability.UNKNOWN
-
-
-def _for_one(told: ToldReport, names: set[str], *, others: set[str]) -> ToldReport:
-    """Leave out of a report who sent it, and whom else it names or was sent to."""
-    foreign = {_words(name) for name in others}
-    own = tuple(
-        system
-        for system in told.affects
-        if _words(system.vendor) not in foreign and any(_is_of(system, name) for name in names)
-    )
-    reporter = told.reporter if told.reporter.share_contact_with_vendor else Reporter(mode=told.reporter.mode)
-    return replace(
-        told,
-        affects=tuple(replace(system, lineage=()) for system in own),
-        reporter=reporter,
-        prior_contacts=(),
-        recipients_requested=(),
-        evidence=replace(told.evidence, transfers_to=()),
-    )
-
-
-def _is_of(system: AffectedSystem, name: str) -> bool:
-    """Tell whether a system is of this vendor; one whose vendor nobody knows is shown to each."""
-    vendor, seat = _words(system.vendor), _words(name)
-    return system.vendor == UNKNOWN or vendor <= seat or seat <= vendor
-
-
-def _words(name: str) -> frozenset[str]:
-    return frozenset(name.casefold().split())
 
 
 def _since(at: datetime | None, start: datetime) -> datetime | None:

@@ -1,14 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits for somebody across cases: terms to answer, rooms in which a reply is due, guests who are silent."""
+"""What waits across cases: for the clocks, for an answer to terms, for a reply, for guests who are silent."""
 
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from datetime import datetime
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from safeconduct.domain.case import Consent
 from safeconduct.domain.parties import CaseRole
+from safeconduct.policy.embargo_rules import embargo_rules
 from safeconduct.server.cases import queries
 from safeconduct.server.cases.models import Case, CaseMessage, EmbargoAnswer, EmbargoTerm, Participant, TermState
 
 SHARED = queries.SHARED_ROLES
+
+
+def open_cases() -> QuerySet[Case]:
+    """Return the cases that are not closed, with all that their clocks look at."""
+    cases = Case.objects.filter(closed_at__isnull=True).select_related("assessment__report")
+    return cases.prefetch_related("participants", "terms").order_by("opened_at", "pk")
+
+
+def to_lapse(now: datetime) -> QuerySet[Case]:
+    """Return the open cases in which somebody has let the time for an answer pass."""
+    silent = Q(
+        participants__consent=Consent.INVITED,
+        participants__left_at__isnull=True,
+        participants__asked_at__lte=now - embargo_rules().answer_default,
+    )
+    waiting = Q(terms__state=TermState.PROPOSED, terms__answer_by__lte=now)
+    return Case.objects.filter(silent | waiting, closed_at__isnull=True).distinct()
 
 
 def terms_for_desk() -> QuerySet[EmbargoTerm]:

@@ -29,6 +29,7 @@ from safeconduct.policy.deadlines import deadlines
 from safeconduct.policy.escalation import escalations
 from safeconduct.server.audit import vault
 from safeconduct.server.cases import queries as cases
+from safeconduct.server.cases import waiting
 from safeconduct.server.cases.models import Case, Participant
 from safeconduct.server.clock.models import Extension, Firing, Pause
 from safeconduct.server.clock.places import evidence_place
@@ -164,7 +165,7 @@ def due_of_report(row: Report, *, now: datetime) -> Iterator[Due]:
 
 
 def _with_clocks() -> Iterable[Case]:
-    return cases.open_cases().prefetch_related("extensions", "pauses", "firings").iterator(chunk_size=200)
+    return waiting.open_cases().prefetch_related("extensions", "pauses", "firings").iterator(chunk_size=200)
 
 
 def _waiting_reports() -> Iterable[Report]:

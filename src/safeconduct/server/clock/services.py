@@ -39,6 +39,7 @@ from safeconduct.server.parties.models import Party
 from safeconduct.server.parties.viewer import ANYONE, Viewer
 
 LONGEST_DAYS = 365
+LONGEST_ORDER = timedelta(days=3650)
 
 
 @atomic_write
@@ -82,7 +83,7 @@ def pause(*, case: Case, reason: PauseReason, until: datetime, by: Viewer, now: 
 
     Raises:
         NotPermittedError: only those who coordinate stop clocks.
-        MalformedError: the end names no zone.
+        MalformedError: the end names no zone, or lies further ahead than any order.
         ConflictError: the end is not ahead, the clocks stand still already, or the case is closed.
         TransitionError: the rules forbid it; the message tells every objection.
     """
@@ -94,6 +95,8 @@ def pause(*, case: Case, reason: PauseReason, until: datetime, by: Viewer, now: 
     asked = Stop(reason=reason, started_at=now, until=until)
     if asked.until <= now:
         raise ConflictError("the end of the pause is not ahead", hint="choose a later end")
+    if asked.until > now + LONGEST_ORDER:
+        raise MalformedError("a pause lasts ten years at most", hint="look for a mistyped year; it can be renewed")
     refuse(may_pause(queries.facts_of(current), asked, now=now))
     for over in current.pauses.filter(ended_at__isnull=True):
         over.ended_at = over.until

@@ -7,14 +7,13 @@ and what has fired is stored.
 
 from datetime import datetime
 
-from safeconduct.server.cases import negotiation
-from safeconduct.server.cases import queries as cases
+from safeconduct.server.cases import negotiation, waiting
 from safeconduct.server.clock import queries, services
 
 
 def sweep(now: datetime) -> int:
     """Fire what has come due and return how much it was."""
     fired = [services.fire(due=one, now=now) for one in queries.due(now)]
-    for case in cases.to_lapse(now):
+    for case in waiting.to_lapse(now):
         negotiation.lapse(case=case, now=now)
     return sum(firing is not None for firing in fired)
