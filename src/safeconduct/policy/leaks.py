@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 SHORTEST_RESTRICTED = 12
 """Restricted texts with fewer letters and digits are too common to be looked for."""
 
+SHORTEST_NAME = 2
+
 _FORMS = (
     (
         "a private key",
@@ -46,6 +48,15 @@ def holds_restricted(text: str, restricted: Iterable[str]) -> bool:
     plain = _bare(text)
     bare = (_bare(secret) for secret in restricted)
     return any(len(secret) >= SHORTEST_RESTRICTED and secret in plain for secret in bare)
+
+
+def names_in(text: str, names: Iterable[str]) -> bool:
+    """Say whether the text holds one of the names as whole words, written as it is."""
+    return any(len(name) >= SHORTEST_NAME and _whole(name).search(text) for name in names)
+
+
+def _whole(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
 
 
 def _bare(text: str) -> str:

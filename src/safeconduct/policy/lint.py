@@ -199,7 +199,7 @@ def _labels(advisory: Advisory) -> Iterator[Finding]:
 
 def _leaks(advisory: Advisory, restricted: tuple[str, ...]) -> Iterator[Finding]:
     """L010: no credentials, no private addresses, no operative text of an attack."""
-    for at, text in _all_texts(advisory).items():
+    for at, text in free_texts(advisory).items():
         for kind in chain(leaks.secrets_in(text), leaks.addresses_in(text, allowed=advisory.publisher.contact)):
             yield _error("L010", at, f"it seems to hold {kind}: take it out")
         if leaks.holds_restricted(text, restricted):
@@ -228,7 +228,7 @@ def _prose(advisory: Advisory) -> Mapping[str, str]:
     }
 
 
-def _all_texts(advisory: Advisory) -> Mapping[str, str]:
+def free_texts(advisory: Advisory) -> Mapping[str, str]:
     """Return every free text of the record, by its place."""
     listed = {
         "affected": [system.status_note for system in advisory.affected],

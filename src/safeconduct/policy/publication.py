@@ -4,7 +4,8 @@
 Every ground is listed, not only the first: an embargo in force, answers that the public needs, nothing a machine can
 match, no verdict on the fix and no reason to do without one, duplicates not settled, the reporter's wish for credit not
 asked or not kept, vendors not told, a sharing label other than TLP:CLEAR, restricted matter, errors of the lint.
-Warnings of the lint that nobody acknowledged make it discouraged.
+Warnings of the lint that nobody acknowledged make it discouraged, and so does a name in it that the reporter gave and
+did not release.
 
 The instant of publication is chosen elsewhere (`policy.deadlines`, `policy.embargoes`); this says whether it may be.
 """
@@ -22,8 +23,10 @@ from safeconduct.domain.instants import show_utc
 from safeconduct.domain.report import Tlp
 from safeconduct.policy.completeness import is_machine_readable
 from safeconduct.policy.decision import Decision, Outcome, combine
-from safeconduct.policy.lint import lint, passes
+from safeconduct.policy.leaks import names_in
+from safeconduct.policy.lint import free_texts, lint, passes
 
+NAME_RULE = "name"
 WITHOUT_FIX = frozenset(
     {
         RemediationKind.MITIGATION,
@@ -52,6 +55,7 @@ class PublicationFacts:
 
     `report_gaps` is the answer of `completeness.missing` for the stage PUBLISH. `embargo_until` is None when no embargo
     is in force. `without_verdict` and `without_vendor` are reasons stated by a person, to be published with the case.
+    `names_kept` are names that the reporter gave and did not release; `acknowledged` are rules of warnings.
     """
 
     advisory: Advisory
@@ -63,6 +67,7 @@ class PublicationFacts:
     vendors_not_informed: tuple[str, ...] = ()
     without_vendor: str = ""
     restricted_texts: tuple[str, ...] = ()
+    names_kept: tuple[str, ...] = ()
     acknowledged: frozenset[str] = frozenset()
 
 
@@ -136,6 +141,14 @@ def _people(facts: PublicationFacts) -> Iterator[Decision[Outcome]]:
         yield _blocked("credit", "the reporter was not asked whether to be named")
     if facts.credit is CreditChoice.ANONYMOUS and facts.advisory.credits:
         yield _blocked("credit", "someone is named who did not release the name")
+    if NAME_RULE not in facts.acknowledged and any(
+        names_in(text, facts.names_kept) for text in free_texts(facts.advisory).values()
+    ):
+        yield Decision(
+            outcome=Outcome.DISCOURAGED,
+            reasons=(f"a name stands in it that the reporter did not release: take it out, or accept {NAME_RULE}",),
+            rules=(f"publication.{NAME_RULE}",),
+        )
     if facts.vendors_not_informed and not facts.without_vendor.strip():
         listed = ", ".join(facts.vendors_not_informed)
         yield _blocked("vendor", f"not informed yet: {listed}. Inform them, or state why that is not possible")

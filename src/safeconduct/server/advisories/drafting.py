@@ -2,7 +2,8 @@
 """The draft of an advisory: what the case knows and may be told, as the native record.
 
 Only publishable facts are taken: never the steps of the report, never an attachment, never a name that was not
-released. A person then writes summary and advice for readers; what a person wrote is kept when the draft is renewed.
+released, no notes on systems, nor the file that trials came from. A person then writes summary and advice for readers;
+what a person wrote is kept when the draft is renewed.
 """
 
 from dataclasses import dataclass, replace
@@ -73,7 +74,7 @@ def new_draft(known: Known, *, now: datetime) -> Advisory:
             summary=told.summary or told.title,
             description=told.description,
             flaw_class=told.flaw_class,
-            affected=told.affects,
+            affected=tuple(replace(system, status_note="") for system in told.affects),
             publisher=known.publisher,
             published_at=now,
             modified_at=now,
@@ -81,7 +82,7 @@ def new_draft(known: Known, *, now: datetime) -> Advisory:
             tlp=Tlp.CLEAR,
             taxonomy=told.taxonomy,
             harm_domains=told.harm.domains,
-            trials=told.evidence.trials,
+            trials=tuple(replace(trials, source="", source_sha256="") for trials in told.evidence.trials),
             credits=credits_of(told),
         ),
         known,

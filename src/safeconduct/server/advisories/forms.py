@@ -4,16 +4,38 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from packageurl import PackageURL
 
 from safeconduct.domain.advisory import Advisory, Remediation, RemediationKind
 from safeconduct.domain.systems import AffectedSystem
+from safeconduct.formats.soundness import is_web_address
 from safeconduct.server.advisories.drafting import with_remediation
 from safeconduct.server.advisories.queries import Said
 
+NO_CONTROLS = RegexValidator(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]",
+    inverse_match=True,
+    message="There is a control character in it that no document can hold: type it anew.",
+)
 
-class DraftForm(forms.Form):
+
+class PublicForm(forms.Form):
+    """A form whose texts go into public documents."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse control characters in every text."""
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.CharField):
+                field.validators.append(NO_CONTROLS)
+
+
+class DraftForm(PublicForm):
     """What a person writes into the draft."""
 
     title = forms.CharField(label="Title", max_length=200)
@@ -76,6 +98,21 @@ class DraftForm(forms.Form):
             }
         )
 
+    def clean_purl(self) -> str:
+        """Refuse what is no package URL, because no document could hold it."""
+        text: str = self.cleaned_data["purl"]
+        try:
+            return PackageURL.from_string(text).to_string() if text else ""
+        except ValueError as error:
+            raise ValidationError("This is no package URL.") from error
+
+    def clean_remedy_url(self) -> str:
+        """Refuse an address that is not of the web."""
+        text: str = self.cleaned_data["remedy_url"]
+        if text and not is_web_address(text):
+            raise ValidationError("An address of http or https is expected, in its ASCII form.")
+        return text
+
     def change(self, *, now: datetime) -> Callable[[Advisory], Advisory]:
         """Return what the form does to a draft."""
         given = self.cleaned_data
@@ -112,24 +149,29 @@ class DraftForm(forms.Form):
         )
 
 
-class PublishForm(forms.Form):
-    """What is said when an advisory goes out."""
+class PublishForm(PublicForm):
+    """What is said when an advisory goes out. Readers see all of it but the accepted warnings."""
 
-    what = forms.CharField(label="What is new in this version", max_length=300, initial="First version")
+    what = forms.CharField(
+        label="What is new in this version; readers will see it", max_length=300, initial="First version"
+    )
     without_verdict = forms.CharField(
         label="Why it goes out without a verdict that the fix holds",
         required=False,
         max_length=1000,
-        help_text="Leave empty when the verdict is FIXED.",
+        help_text="Readers will see it. Leave empty when the verdict is FIXED.",
     )
     without_vendor = forms.CharField(
-        label="Why it goes out although a vendor was not told", required=False, max_length=1000
+        label="Why it goes out although a vendor was not told",
+        required=False,
+        max_length=1000,
+        help_text="Readers will see it. Leave empty when all were told.",
     )
     without_answers = forms.CharField(
         label="Why it goes out although answers are missing",
         required=False,
         max_length=1000,
-        help_text="For example: the reporter cannot be reached any more.",
+        help_text="Readers will see it. For example: the reporter cannot be reached any more.",
     )
     acknowledged = forms.CharField(
         label="Warnings that you have read and accept",
@@ -150,7 +192,7 @@ class PublishForm(forms.Form):
         )
 
 
-class WithdrawForm(forms.Form):
+class WithdrawForm(PublicForm):
     """Why an advisory is withdrawn."""
 
     reason = forms.CharField(label="Why it is withdrawn; readers will see it", max_length=1000)

@@ -2,7 +2,8 @@
 """Reads of advisories: the draft of a case, what still blocks it, and the published documents."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -10,13 +11,14 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from safeconduct.domain.advisory import Advisory as Record
-from safeconduct.domain.advisory import Publisher
+from safeconduct.domain.advisory import AdvisoryStatus, Publisher
+from safeconduct.domain.evidence import Verdict
 from safeconduct.domain.flaw import Track
 from safeconduct.domain.parties import Role
 from safeconduct.domain.report import Report as ToldReport
 from safeconduct.domain.report import RestrictedMaterial
 from safeconduct.domain.severity import Exploitation, Severity, Tier
-from safeconduct.errors import NotFoundError
+from safeconduct.errors import NotFoundError, VerificationError
 from safeconduct.formats import native
 from safeconduct.policy.completeness import Proof, Stage, missing
 from safeconduct.policy.decision import Decision, Outcome
@@ -109,7 +111,10 @@ def publisher() -> Publisher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What a person says when an advisory goes out: what is new, and why it goes although something is missing."""
+    """What a person says when an advisory goes out: what is new, and why it goes although something is missing.
+
+    All of it is published, in the history of versions.
+    """
 
     what: str = "First version"
     without_verdict: str = ""
@@ -119,8 +124,11 @@ class Said:
 
 
 def to_publish(advisory: Advisory, *, said: Said, now: datetime) -> Record:
-    """Return the draft as it would go out now."""
-    return next_version(draft_of(advisory), version=advisory.version + 1, what=said.what, now=now)
+    """Return the draft as it would go out now; a withdrawn advisory is restored by its next version."""
+    draft = draft_of(advisory)
+    what = " ".join(_told(draft, said))
+    record = next_version(draft, version=advisory.version + 1, what=what, now=now)
+    return replace(record, status=AdvisoryStatus.FINAL, withdrawn_at=None)
 
 
 def blockers(advisory: Advisory, *, said: Said, now: datetime) -> Decision[Outcome]:
@@ -140,9 +148,29 @@ def blockers(advisory: Advisory, *, said: Said, now: datetime) -> Decision[Outco
         vendors_not_informed=tuple(seat.name for seat in vendors if seat.aware_at is None),
         without_vendor=said.without_vendor or ("" if vendors else "no vendor could be named"),
         restricted_texts=(told.steps,) if restricted and told.steps else (),
+        names_kept=_names_kept(told),
         acknowledged=said.acknowledged,
     )
     return may_publish(facts, now=now)
+
+
+def _told(draft: Record, said: Said) -> Iterator[str]:
+    """Yield what readers are told of a version: what is new, and each stated reason that was needed."""
+    yield said.what.strip()
+    is_verified = draft.verification is not None and draft.verification.verdict is Verdict.FIXED
+    stated = (
+        ("Published without a verdict that the fix holds", "" if is_verified else said.without_verdict),
+        ("Published although a vendor was not informed", said.without_vendor),
+        ("Published although the report leaves questions open", said.without_answers),
+    )
+    yield from (f"{what}: {why.strip()}" for what, why in stated if why.strip())
+
+
+def _names_kept(told: ToldReport) -> tuple[str, ...]:
+    reporter = told.reporter
+    released = reporter.credit_name.strip() if reporter.credit_release else ""
+    given = {reporter.name.strip(), reporter.credit_name.strip(), reporter.contact.strip()}
+    return tuple(sorted(given - {"", released}))
 
 
 def _gaps(case: Case, told: ToldReport, said: Said) -> Decision[Outcome]:
@@ -167,15 +195,18 @@ def document(public_id: str, kind: str, *, version: int | None = None) -> Public
 
     Raises:
         NotFoundError: nothing of this kind was published under this identifier.
+        VerificationError: the stored bytes are not those that were published.
     """
     found = Publication.objects.filter(
-        advisory__entry__public_id=public_id, advisory__state__in=SHOWN, format=DOCUMENTS.get(kind, kind)
+        advisory__entry__public_id=public_id, advisory__state__in=SHOWN, format=DOCUMENTS.get(kind, "")
     ).select_related("advisory__entry")
     if version is not None:
         found = found.filter(version=version)
     publication = found.order_by("-version").first()
     if publication is None:
         raise NotFoundError("no such document")
+    if hashlib.sha256(bytes(publication.content)).hexdigest() != publication.sha256:
+        raise VerificationError("the stored document was changed", hint="restore it from a backup")
     return publication
 
 

@@ -11,12 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from safeconduct.domain.advisory import Advisory as Record
-from safeconduct.domain.advisory import AdvisoryStatus
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.parties import Role
 from safeconduct.errors import ConflictError, IncompleteError
 from safeconduct.formats import native
-from safeconduct.formats.base import Writing
+from safeconduct.formats.base import Format, Level, Writing
 from safeconduct.formats.csaf import CsafFormat
 from safeconduct.formats.native import NativeFormat
 from safeconduct.formats.osv import OsvFormat
@@ -36,16 +35,25 @@ from safeconduct.server.parties.viewer import Viewer
 from safeconduct.server.registry import services as registry
 from safeconduct.server.registry.queries import record_of
 
-FORMATS = (NativeFormat(), CsafFormat(), OsvFormat())
+FORMATS: tuple[Format, ...] = (NativeFormat(), CsafFormat(), OsvFormat())
+SHOWN = 5
 
 
 @atomic_write
 def draft(*, case: Case, by: Viewer, now: datetime) -> Advisory:
-    """Draft the advisory of a case, or renew the draft with what is known now; people's words stay."""
+    """Draft the advisory of a case, or renew the draft with what is known now; people's words stay.
+
+    Raises:
+        NotPermittedError: only those who coordinate draft.
+        VerificationError: the stored certificate of the last campaign does not hold.
+    """
     by.require(Role.COORDINATOR)
     known = queries.known_of(case)
+    # Of two who draft at once, the second renews the draft of the first.
+    Case.objects.select_for_update().get(pk=case.pk)
     existing = Advisory.objects.select_for_update().filter(case=case).first()
     if existing is not None:
+        audit.record(EventTag.ADVISORY_EDITED, subject=existing.pk, actor=by.actor, at=now)
         return _save(existing, drafting.renewed(queries.draft_of(existing), known, now=now))
     advisory = Advisory(case=case, entry=case.entry, drafted_at=now)
     audit.record(EventTag.ADVISORY_DRAFTED, subject=advisory.pk, actor=by.actor, at=now)
@@ -76,8 +84,9 @@ def publish(*, advisory: Advisory, said: Said, by: Viewer, now: datetime) -> Adv
 
     Raises:
         NotPermittedError: only those who coordinate publish.
-        ConflictError: something blocks; `facts["reasons"]` lists all of it.
+        ConflictError: something blocks, or a written document is invalid; `facts["reasons"]` lists all of it.
         IncompleteError: it is not said what changed.
+        MalformedError: the record is not sound.
     """
     by.require(Role.COORDINATOR)
     current = (
@@ -93,8 +102,8 @@ def publish(*, advisory: Advisory, said: Said, by: Viewer, now: datetime) -> Adv
     )
     _require_open_gate(queries.blockers(current, said=said, now=now))
     version = current.version + 1
-    record = drafting.next_version(queries.draft_of(current), version=version, what=said.what.strip(), now=now)
-    _write_out(current, replace(record, status=AdvisoryStatus.FINAL), version=version, now=now)
+    record = queries.to_publish(current, said=said, now=now)
+    _write_out(current, record, version=version, now=now)
     current.version, current.state = version, AdvisoryState.PUBLISHED
     current.published_at = current.published_at or now
     _save(current, record)
@@ -139,6 +148,7 @@ def _require_open_gate(decision: Decision[Outcome]) -> None:
 def _write_out(advisory: Advisory, record: Record, *, version: int, now: datetime) -> None:
     for form in FORMATS:
         written: Writing = form.write(record)
+        _require_valid(form, written)
         Publication.objects.create(
             advisory=advisory,
             version=version,
@@ -150,6 +160,16 @@ def _write_out(advisory: Advisory, record: Record, *, version: int, now: datetim
         )
         if isinstance(form, CsafFormat):
             ledger.commit(kind=EntryKind.ADVISORY, value=public_commitment(written.data), now=now)
+
+
+def _require_valid(form: Format, written: Writing) -> None:
+    """Refuse a document that breaks the rules of its own format."""
+    errors = [remark for remark in form.check(written.data) if remark.level is Level.ERROR]
+    if errors:
+        reasons = [f"{form.name}{remark.at}: {remark.message}" for remark in errors]
+        raise ConflictError(
+            f"the document in the format {form.name} would be invalid", hint="; ".join(reasons[:SHOWN]), reasons=reasons
+        )
 
 
 def _save(advisory: Advisory, record: Record) -> Advisory:

@@ -16,4 +16,5 @@ urlpatterns = [
     path("<str:public_id>/certificate.json", views.certificate, name="certificate"),
     path("<str:public_id>/trials.jsonl", views.trials, name="trials"),
     path("<str:public_id>/<str:kind>.json", views.document, name="document"),
+    path("<str:public_id>/<int:version>/<str:kind>.json", views.version, name="version"),
 ]

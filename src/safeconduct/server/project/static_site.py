@@ -11,7 +11,8 @@ import os
 import posixpath
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from math import ceil
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -119,7 +120,9 @@ def _addresses() -> Iterator[tuple[str, str]]:
         yield address, f"{address.strip('/')}/index.html"
     yield from _register()
     for advisory in advisories.published():
-        yield from _documents(advisory.entry.public_id, is_tested=bool(registry.record_of(advisory.entry).verification))
+        record = registry.record_of(advisory.entry)
+        versions = range(1, advisory.version + 1)
+        yield from _documents(record.id, versions=versions, is_tested=record.verification is not None)
 
 
 def _register() -> Iterator[tuple[str, str]]:
@@ -140,8 +143,9 @@ def _versions() -> Iterator[str]:
             yield reverse("rulebook:version", args=[kind, version.version])
 
 
-def _documents(public_id: str, *, is_tested: bool) -> Iterator[tuple[str, str]]:
+def _documents(public_id: str, *, versions: Iterable[int], is_tested: bool) -> Iterator[tuple[str, str]]:
     names = [reverse("advisories:document", args=[public_id, kind]) for kind in DOCUMENTS]
+    names += [reverse("advisories:version", args=[public_id, *one]) for one in product(versions, DOCUMENTS)]
     if is_tested:
         names += [reverse(f"advisories:{name}", args=[public_id]) for name in ("certificate", "trials")]
     for address in names:

@@ -12,6 +12,7 @@ from safeconduct.domain.weakness import FlawClass
 ID_LENGTH = 40
 PUBLIC_ID_LENGTH = 24
 NAME_LENGTH = 300
+ALIAS_LENGTH = 120
 
 
 def new_flaw_id() -> str:
@@ -67,7 +68,7 @@ class Alias(models.Model):
     """Another name of the flaw: a CVE, an AVID or an identifier of another register."""
 
     entry = models.ForeignKey(Entry, on_delete=models.CASCADE, related_name="aliases")
-    value = models.CharField(max_length=120, unique=True)
+    value = models.CharField(max_length=ALIAS_LENGTH, unique=True)
 
     class Meta:
         ordering = ("value",)

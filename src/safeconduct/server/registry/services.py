@@ -9,12 +9,12 @@ from safeconduct.domain.event import EventTag
 from safeconduct.domain.ids import ALPHABET
 from safeconduct.domain.parties import Role
 from safeconduct.domain.weakness import FlawClass
-from safeconduct.errors import ConflictError
+from safeconduct.errors import ConflictError, TooLargeError
 from safeconduct.formats import native
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.parties.viewer import Viewer
-from safeconduct.server.registry.models import Affected, Alias, Entry, EntryState
+from safeconduct.server.registry.models import ALIAS_LENGTH, NAME_LENGTH, Affected, Alias, Entry, EntryState
 from safeconduct.server.registry.words import search_text
 
 PREFIX = "SC"
@@ -42,6 +42,7 @@ def publish(*, entry: Entry, record: Advisory, by: Viewer, now: datetime) -> Ent
 
     Raises:
         ConflictError: the record is another entry's, the entry was merged, or an alias belongs to another entry.
+        TooLargeError: a name is longer than the register keeps.
     """
     by.require(Role.COORDINATOR, Role.ADMINISTRATOR)
     current = Entry.objects.select_for_update().get(pk=entry.pk)
@@ -49,6 +50,7 @@ def publish(*, entry: Entry, record: Advisory, by: Viewer, now: datetime) -> Ent
         raise ConflictError("the record carries another identifier than the entry", hint="draft the advisory anew")
     if current.state == EntryState.MERGED:
         raise ConflictError("the entry was merged into another", hint="publish the other one")
+    _require_fitting(record)
     current.state = EntryState.WITHDRAWN if record.withdrawn_at else EntryState.PUBLIC
     current.record = native.plain(record)
     current.title = record.title
@@ -61,6 +63,19 @@ def publish(*, entry: Entry, record: Advisory, by: Viewer, now: datetime) -> Ent
     _index(current, record)
     audit.record(EventTag.ENTRY_PUBLISHED, subject=current.pk, actor=by.actor, at=now)
     return current
+
+
+def _require_fitting(record: Advisory) -> None:
+    """Refuse names that do not fit, because one database would cut what the other refuses."""
+    names = {"title": [record.title]}
+    names["vendor"] = [system.vendor for system in record.affected]
+    names["product"] = [system.product for system in record.affected]
+    names["package URL"] = [system.identity.purl for system in record.affected]
+    names["model string"] = [system.identity.model_string for system in record.affected]
+    limits = dict.fromkeys(names, NAME_LENGTH) | {"alias": ALIAS_LENGTH}
+    for what, texts in (names | {"alias": list(record.aliases)}).items():
+        if max(map(len, texts), default=0) > limits[what]:
+            raise TooLargeError(f"a {what} is longer than {limits[what]} characters", hint="shorten it")
 
 
 def _index(entry: Entry, record: Advisory) -> None:
