@@ -21,7 +21,7 @@ from safeconduct.errors import (
     TransitionError,
 )
 from safeconduct.server.audit.models import Event
-from safeconduct.server.cases import negotiation, queries, services, waiting
+from safeconduct.server.cases import invitations, negotiation, queries, services, waiting
 from safeconduct.server.cases.invitations import Guest
 from safeconduct.server.cases.models import EmbargoAnswer, EmbargoTerm, TermState
 
@@ -496,3 +496,55 @@ def test_consent_after_the_end_is_not_taken(now: datetime) -> None:
         negotiation.answer(
             term=active(world), seat=guest.seat, accepts=True, by=guest.viewer, now=active(world).ends_at
         )
+
+
+def without_embargo(world: World) -> None:
+    """Let the case stand as one that began with no terms at all."""
+    world.case.terms.all().delete()
+    world.case.participants.update(consent=Consent.NO_EMBARGO)
+    type(world.case).objects.filter(pk=world.case.pk).update(embargo=EmbargoState.NONE)
+
+
+def test_an_embargo_is_proposed_where_there_is_none_and_begins_when_all_agree(now: datetime) -> None:
+    world = cases.opened(now)
+    without_embargo(world)
+    guest = cases.joined(world.guest("Orchid Bank"), now)
+    services.take_seat(case=world.case, seat=guest.seat, by=guest.viewer, now=now)
+    term = desk_proposes(world, now)
+    assert world.present().embargo == EmbargoState.PROPOSED
+    assert queries.may_read(guest.viewer, world.present())
+    late = invitations.invite(case=world.case, guest=Guest(name="Late"), by=world.desk, now=now)
+    latecomer = cases.joined(late, now)
+    services.take_seat(case=world.case, seat=latecomer.seat, by=latecomer.viewer, now=now)
+    assert not queries.may_read(latecomer.viewer, world.present())
+
+    reporter_answers(world, term, now)
+    negotiation.answer(term=term, seat=latecomer.seat, accepts=True, by=latecomer.viewer, now=now)
+    negotiation.answer(term=term, seat=guest.seat, accepts=True, by=guest.viewer, now=now)
+
+    assert (world.present().embargo, active(world)) == (EmbargoState.ACTIVE, term)
+    assert {seat.consent for seat in world.case.participants.all()} == {Consent.SIGNATORY}
+    assert queries.may_read(latecomer.viewer, world.present())
+
+
+def test_a_rejected_proposal_leaves_no_embargo_and_nothing_to_keep(now: datetime) -> None:
+    world = cases.opened(now)
+    without_embargo(world)
+    term = desk_proposes(world, now)
+
+    reporter_answers(world, term, now, accepts=False)
+
+    assert world.present().embargo == EmbargoState.NONE
+    assert {seat.consent for seat in world.case.participants.all()} == {Consent.NO_EMBARGO}
+    assert world.case.transitions.filter(message=ProtocolMessage.EMBARGO_REJECTED, axis="EM").count() == 1
+
+
+def test_a_leak_while_an_embargo_is_proposed_ends_the_talk(now: datetime) -> None:
+    world = cases.opened(now)
+    without_embargo(world)
+    term = desk_proposes(world, now)
+
+    services.record_public(case=world.case, fact=CaseFact.PUBLIC_AWARE, by=world.desk, now=now)
+
+    term.refresh_from_db()
+    assert (world.present().embargo, term.state) == (EmbargoState.NONE, TermState.REJECTED)
