@@ -2,8 +2,7 @@
 """What happened in a case, in words, the newest first: the steps the viewer may know of.
 
 The steps of the whole case are for all. Those of a participant are for whoever may know of the participant, so one
-vendor never reads of another. Who acted is told to those who coordinate only, and so are the words with which another
-participant proposed terms: the terms concern all, the words may name their author.
+vendor never reads of another. Who acted is told to those who coordinate only.
 """
 
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from safeconduct.server.parties.viewer import Viewer
 
 M = ProtocolMessage
 MOST = 100
-PROPOSALS = (M.EMBARGO_PROPOSAL, M.EMBARGO_REVISION)
 EMBARGO_WORDS = {
     M.EMBARGO_PROPOSAL: "an embargo is proposed",
     M.EMBARGO_ACCEPTED: "the embargo is in force",
@@ -60,15 +58,12 @@ def history_for(viewer: Viewer, case: Case, *, most: int = MOST) -> list[Happeni
         rows = rows.filter(Q(participant__isnull=True) | Q(participant__in=known))
     found = list(rows[:most])
     names = _names(found) if viewer.has(Role.COORDINATOR) else {}
-    heard = _heard_by(viewer, found)
     open_text = vault.opener(case.pk)
     return [
         Happening(
             at=row.at,
             words=_words(row),
-            reason=open_text(bytes(row.reason), step_place(case.pk, row.position))
-            if row.reason and (row.actor in heard or row.message not in PROPOSALS)
-            else "",
+            reason=open_text(bytes(row.reason), step_place(case.pk, row.position)) if row.reason else "",
             code=row.message,
             by=names.get(row.actor, ""),
         )
@@ -78,15 +73,6 @@ def history_for(viewer: Viewer, case: Case, *, most: int = MOST) -> list[Happeni
 
 def _names(rows: list[Transition]) -> dict[str, str]:
     return {party.pk: str(party) for party in Party.objects.filter(pk__in={row.actor for row in rows})}
-
-
-def _heard_by(viewer: Viewer, rows: list[Transition]) -> frozenset[str]:
-    """Return whose words the viewer may read: its own and those of the desk; for the desk, everybody's."""
-    actors = frozenset(row.actor for row in rows)
-    if viewer.has(Role.COORDINATOR):
-        return actors
-    desk = Party.objects.filter(pk__in=actors, appointments__role=Role.COORDINATOR).values_list("pk", flat=True)
-    return frozenset({viewer.actor, *desk})
 
 
 def _words(row: Transition) -> str:
