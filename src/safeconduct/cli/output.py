@@ -39,11 +39,15 @@ def progress_console() -> Console:
 
 
 def answer(data: Mapping[str, object], *, as_json: bool, text: str) -> None:
-    """Print the answer: the data as JSON, or the text for a person."""
+    """Print the answer: the data as JSON, or the text for a person.
+
+    It is flushed, because `serve` goes on running and whoever started it through a pipe waits for the link.
+    """
     if as_json:
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n")
     else:
         console().print(text, markup=False)
+    sys.stdout.flush()
 
 
 def complain(error: SafeconductError, *, as_json: bool) -> None:

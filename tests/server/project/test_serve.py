@@ -29,7 +29,10 @@ class Server:
         self.base = f"http://127.0.0.1:{port}"
         self.log = log
         environ = {
-            name: value for name, value in os.environ.items() if not name.startswith(("SAFECONDUCT_", "DJANGO_"))
+            # Without PYTHONUNBUFFERED, as an operator starts it: what it says must come through all the same.
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SAFECONDUCT_", "DJANGO_", "PYTHON"))
         }
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
