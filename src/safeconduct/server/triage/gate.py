@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.parties import Role
 from safeconduct.domain.safe_json import canonical_json
-from safeconduct.errors import ConflictError, MalformedError, NotPermittedError, SafeconductError, TooLargeError
+from safeconduct.errors import ConflictError, NotPermittedError, SafeconductError
 from safeconduct.policy.duplicates import Match
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit import vault
@@ -123,13 +123,15 @@ def _claim(row: Report, *, now: datetime) -> tuple[GateRun, bool]:
 def _outcome(claimed: GateRun, row: Report, targets: Sequence[Target], *, clock: Clock) -> Outcome:
     """Check the bundle, choose a target, and run."""
     try:
-        bundle = read_bundle(intake.bundle_of(row) or b"")
-        require_runnable(bundle)
-        plan = Plan.of(bundle)
-    except (MalformedError, TooLargeError) as error:
-        return Outcome(state=GateState.INVALID, reason=error.message)
+        sent = intake.bundle_of(row) or b""
     except SafeconductError as error:
         return Outcome(state=GateState.ERROR, reason=error.message)
+    try:
+        bundle = read_bundle(sent)
+        require_runnable(bundle)
+        plan = Plan.of(bundle)
+    except SafeconductError as error:
+        return Outcome(state=GateState.INVALID, reason=error.message)
     fitting = [target for target in targets if target.adapter == bundle.target.adapter]
     if not fitting:
         return Outcome(state=GateState.NOT_RUN, reason=OTHER_KIND if targets else NO_TARGET)
