@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from safeconduct.domain.parties import Role
-from safeconduct.errors import NotFoundError
+from safeconduct.errors import NotFoundError, SafeconductError
 from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.campaigns import queries, services
 from safeconduct.server.campaigns.findings import finding_of
@@ -119,8 +119,14 @@ def _fixes(
     cases.require_content(request.viewer, case)
     coordinates = request.viewer.has(Role.COORDINATOR)
     row = case.assessment.report
+    refusal = ""
     if coordinates and start_form is None and row.has_bundle:
-        start_form = StartForm(targets=authorizations.usable(request.now), terms=services.bundle_of(case).criterion)
+        try:
+            terms = services.bundle_of(case).criterion
+            start_form = StartForm(targets=authorizations.usable(request.now), terms=terms)
+        except SafeconductError as error:
+            # A bundle from a stranger may be of no use, which keeps nobody from reading the claims.
+            refusal = error.message
     claims = [
         {"claim": claim, "note": queries.note_of(claim), "campaigns": list(claim.campaigns.all())}
         for claim in queries.claims_for(request.viewer, case)
@@ -130,6 +136,7 @@ def _fixes(
         "title": cases.title_of(case),
         "claims": claims,
         "has_bundle": row.has_bundle,
+        "refusal": refusal,
         "seat": cases.seat_in(request.viewer, case),
         "claim_form": claim_form or ClaimForm(),
         "start_form": start_form,
