@@ -15,7 +15,7 @@ from tests.server.project.test_serve import Server, free_port
 
 
 @pytest.fixture
-def browser_here() -> Iterator[Browser]:
+def chromium_here() -> Iterator[Browser]:
     """Return the machine's Chromium, or skip."""
     if PROGRAM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
