@@ -67,7 +67,7 @@ def start(request: PartyRequest, claim_id: int) -> HttpResponse:
 @require_safe
 @acts_for()
 def campaign(request: PartyRequest, campaign_id: str) -> HttpResponse:
-    """Show one campaign; while it runs, the page asks the browser to look again."""
+    """Show one campaign. While it runs, the page looks again by itself for who wishes it, and for nobody else."""
     found = queries.campaign_for(request.viewer, campaign_id)
     tries = queries.tries_at(found)
     context = {
@@ -76,6 +76,7 @@ def campaign(request: PartyRequest, campaign_id: str) -> HttpResponse:
         "chance_of_error": queries.chance_of_error(tries),
         "case": found.claim.case,
         "is_running": found.state in RUNNING,
+        "is_watched": request.GET.get("watch") == "yes",
         "finding": finding_of(found) if found.state == CampaignState.DECIDED else None,
         "may_cancel": request.viewer.has(Role.COORDINATOR) and found.state in RUNNING,
     }
