@@ -50,16 +50,16 @@ def counts() -> tuple[CountMeasure, ...]:
 
 def times() -> tuple[TimeMeasure, ...]:
     """Return the measures of time."""
+    return (*_times_of_reports(), *_times_of_cases())
+
+
+def _times_of_reports() -> tuple[TimeMeasure, ...]:
     assessments = list(
         Assessment.objects.select_related("report").defer(
             "answers", "overrides", *(f"report__{name}" for name in SEALED)
         )
     )
     unassessed = list(Report.objects.filter(assessment__isnull=True).defer(*SEALED))
-    facts = [
-        (case.assessment.tier, facts_for(case))
-        for case in Case.objects.select_related("assessment__report").prefetch_related("participants", "terms")
-    ]
     reports = [(item.tier, item.report) for item in assessments] + [("", report) for report in unassessed]
     decided = {item.report_id: item.decided_at for item in assessments}
     return (
@@ -77,6 +77,15 @@ def times() -> tuple[TimeMeasure, ...]:
             spans=[Span(tier=tier, begin=row.received_at, end=decided.get(row.pk)) for tier, row in reports],
             tiers=TIERS,
         ),
+    )
+
+
+def _times_of_cases() -> tuple[TimeMeasure, ...]:
+    facts = [
+        (case.assessment.tier, facts_for(case))
+        for case in Case.objects.select_related("assessment__report").prefetch_related("participants", "terms")
+    ]
+    return (
         time_measure(
             name="fix",
             title="Time to a verified fix",
