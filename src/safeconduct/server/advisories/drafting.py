@@ -66,15 +66,16 @@ class Known:
 def new_draft(known: Known, *, now: datetime) -> Advisory:
     """Return a first draft."""
     told = known.told
+    title = told.title.strip() or known.public_id
     return renewed(
         Advisory(
             id=known.public_id,
-            title=told.title,
-            # A form of few questions has no summary; a person writes one before it goes out.
-            summary=told.summary or told.title,
-            description=told.description,
+            # A form of few questions leaves some out; a person writes them before it goes out.
+            title=title,
+            summary=told.summary.strip() or title,
+            description=told.description.strip() or title,
             flaw_class=told.flaw_class,
-            affected=tuple(replace(system, status_note="") for system in told.affects),
+            affected=tuple(_told_of(system) for system in told.affects),
             publisher=known.publisher,
             published_at=now,
             modified_at=now,
@@ -163,6 +164,11 @@ def timeline_of(known: Known) -> tuple[TimelineEntry, ...]:
     return tuple(
         TimelineEntry(at=at, what=what) for at, what in sorted((at, what) for at, what in facts if at is not None)
     )
+
+
+def _told_of(system: AffectedSystem) -> AffectedSystem:
+    vendor, product = (name if name.strip() else UNKNOWN for name in (system.vendor, system.product))
+    return replace(system, vendor=vendor, product=product, status_note="")
 
 
 def _test_told(checked: Checked | None) -> str:

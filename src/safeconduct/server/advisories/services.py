@@ -67,6 +67,7 @@ def edit(*, advisory: Advisory, change: Callable[[Record], Record], by: Viewer, 
     Raises:
         NotPermittedError: only those who coordinate edit.
         ConflictError: the change touches what identifies the record.
+        MalformedError: the record would not be sound.
     """
     by.require(Role.COORDINATOR)
     current = Advisory.objects.select_for_update().get(pk=advisory.pk)
@@ -107,7 +108,7 @@ def publish(*, advisory: Advisory, said: Said, by: Viewer, now: datetime) -> Adv
     current.version, current.state = version, AdvisoryState.PUBLISHED
     current.published_at = current.published_at or now
     _save(current, record)
-    registry.publish(entry=current.entry, record=record, by=by, now=now)
+    current.entry = registry.publish(entry=current.entry, record=record, by=by, now=now)
     cases.note_published(case=current.case, by=by, now=now)
     audit.record(EventTag.ADVISORY_PUBLISHED, subject=current.pk, actor=by.actor, at=now, facts={"version": version})
     return current
@@ -134,7 +135,7 @@ def withdraw(*, advisory: Advisory, reason: str, by: Viewer, now: datetime) -> A
     _write_out(current, record, version=version, now=now)
     current.version, current.state = version, AdvisoryState.WITHDRAWN
     _save(current, record)
-    registry.publish(entry=current.entry, record=record, by=by, now=now)
+    current.entry = registry.publish(entry=current.entry, record=record, by=by, now=now)
     audit.record(EventTag.ADVISORY_WITHDRAWN, subject=current.pk, actor=by.actor, at=now, facts={"version": version})
     return current
 
@@ -173,6 +174,9 @@ def _require_valid(form: Format, written: Writing) -> None:
 
 
 def _save(advisory: Advisory, record: Record) -> Advisory:
-    advisory.draft = vault.seal(native.canonical(record), subject=advisory.case_id, place=draft_place(advisory.pk))
+    """Keep the draft; one that could not be read again is refused."""
+    content = native.canonical(record)
+    native.read_advisory(content)
+    advisory.draft = vault.seal(content, subject=advisory.case_id, place=draft_place(advisory.pk))
     advisory.save()
     return advisory
