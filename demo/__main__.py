@@ -38,7 +38,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Tell the story and leave with its exit code."""
     options = _options().parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         sys.exit(_tell(options, Teller()))

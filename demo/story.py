@@ -192,4 +192,4 @@ def _numbers(tale: Tale, evidence: Evidence) -> None:
     teller.table(("step", "calls", "seconds per call"), tale.book.rows())
     if counted is not None:
         teller.say(f"The model's endpoint itself counted {counted} answers. At most {MOST} were promised.")
-    teller.say(f"Evidence, bundle, receipt, certificates and advisory are in {evidence.log.parent}")
+    teller.say(f"While the portal is up, evidence, receipt, certificates and advisory are in {evidence.log.parent}")
