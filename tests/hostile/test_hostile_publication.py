@@ -198,7 +198,7 @@ def test_a_report_of_blanks_can_be_drafted(now: datetime) -> None:
     ],
 )
 def test_a_hostile_address_finds_nothing(client: Client, path: str) -> None:
-    assert client.get(path).status_code == 404
+    assert client.get(path).status_code in {400, 404}
 
 
 def test_documents_are_the_same_json_for_every_reader(now: datetime, client: Client) -> None:

@@ -16,7 +16,7 @@ FORM = re.compile(r"<form\b(?![^>]*\saction=)")
 
 
 def relinked(page: str, *, address: str, names: Mapping[str, str], base: str) -> str:
-    """Return the page with relative links to written files, and all others to the running service at `base`.
+    """Return the page with relative links to written files; other links and all forms lead to the service at `base`.
 
     `names` maps each address that is written, with its query, to the name of its file.
     """
@@ -34,8 +34,12 @@ def relinked(page: str, *, address: str, names: Mapping[str, str], base: str) ->
         relative = quote(posixpath.relpath(name, start=folder or "."))
         return f"{relative}#{fragment}" if fragment else relative
 
-    with_actions = FORM.sub(f'<form action="{escape(service + address)}"', page)
-    return LINK.sub(lambda match: f'{match[1]}="{escape(moved(unescape(match[2])))}"', with_actions)
+    def attribute(match: re.Match[str]) -> str:
+        link = unescape(match[2])
+        target = urljoin(f"{service}{address}", link) if match[1] == "action" else moved(link)
+        return f'{match[1]}="{escape(target)}"'
+
+    return LINK.sub(attribute, FORM.sub('<form action=""', page))
 
 
 def _is_ours(target: str, service: str) -> bool:
