@@ -11,11 +11,11 @@ from enum import StrEnum
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from safeconduct.crypto.keys import KeyRing
 from safeconduct.errors import SafeconductError
 from safeconduct.server.audit import ledger
 from safeconduct.server.audit import queries as audit
 from safeconduct.server.audit.models import Event
-from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.outbox import queries as outbox
 from safeconduct.server.project.config import Config
 from safeconduct.verification.sandbox import Sandbox, require_sound, self_check
@@ -50,7 +50,7 @@ class Finding:
 def examine(config: Config, *, now: datetime) -> Iterator[Finding]:
     """Yield the findings one after the other; a check that fails does not keep the next from running."""
     checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
-        ("keys", _keys),
+        ("keys", lambda: _keys(config)),
         ("database", _database),
         ("record", _record),
         ("log", _log),
@@ -69,8 +69,8 @@ def examine(config: Config, *, now: datetime) -> Iterator[Finding]:
             yield Finding(check=name, health=Health.BAD, found=f"it failed: {type(error).__name__}")
 
 
-def _keys() -> Finding:
-    further = key_ring().further_recipients
+def _keys(config: Config) -> Finding:
+    further = KeyRing.load(config.keys).further_recipients
     if not further:
         return Finding(
             check="keys",
