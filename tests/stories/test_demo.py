@@ -12,7 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from demo import researcher, story
+from benchmarks import budget
+from demo import calls, flaw, researcher, story
 from demo.endpoint import REFUSAL
 from demo.leak import Leak
 from demo.people import Coordinator, Vendor
@@ -21,6 +22,7 @@ from demo.tale import Tale
 from demo.telling import Teller
 from django.conf import settings
 from rich.console import Console
+from tests.conftest import NOON
 from tests.factories.evasion import Evasion
 from tests.postgres import new_database
 
@@ -67,6 +69,15 @@ def test_the_story_refutes_a_blocklist_confirms_a_fix_and_every_check_holds(tmp_
     csaf = json.loads((tmp_path / f"{outcome.public_id}.csaf.json").read_bytes())
     assert csaf["document"]["tracking"]["id"] == outcome.public_id
     assert 0 < len(outcome.scan.hitting) <= outcome.scan.calls
+
+
+@ONE_DATABASE
+def test_the_terms_and_the_promise_are_those_whose_calls_were_computed() -> None:
+    assert (flaw.CRITERION, calls.MOST, len(flaw.bundle(secret="x", model="m", url="", now=NOON).attack.families)) == (
+        budget.CRITERION,
+        budget.BUDGET,
+        len(budget.FAMILIES),
+    )
 
 
 @ONE_DATABASE
@@ -162,9 +173,9 @@ def test_another_secret_seed_and_temperature_tell_other_numbers(tmp_path: Path) 
         told.append(done.stdout)
 
     digests = [re.findall(r"certificate sha256 ([0-9a-f]{64})", text) for text in told]
-    calls = [re.findall(r"\s(\d+)\s+(?:\d+\.\d\d|-)\s*$", text, re.MULTILINE) for text in told]
+    spent = [re.findall(r"\s(\d+)\s+(?:\d+\.\d\d|-)\s*$", text, re.MULTILINE) for text in told]
     assert [len(found) for found in digests] == [2, 2]
-    assert [len(found) for found in calls] == [6, 6]
+    assert [len(found) for found in spent] == [6, 6]
     assert not set(digests[0]) & set(digests[1])
-    assert calls[0] != calls[1]
+    assert spent[0] != spent[1]
     assert list(tmp_path.iterdir()) == []
