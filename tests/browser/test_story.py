@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser
 from tests.browser import story
 from tests.browser.chromium import Album, Person, Scanner
@@ -66,6 +67,11 @@ def test_a_flaw_is_carried_from_an_anonymous_report_to_a_verified_advisory(
     reporter.look("mailbox-published")
     assert reporter.save("receipt.tlog-proof").startswith(b"c2sp.org/tlog-proof")
 
-    scanner = Scanner(chromium_here)
-    faults = {title: there for title, (path, markup) in album.pages.items() if (there := scanner.faults(markup, path))}
-    assert not faults
+    if settings.SAFECONDUCT.on_sqlite:  # the other database makes the same pages
+        assert not faults_of(album, chromium_here)
+
+
+def faults_of(album: Album, browser: Browser) -> dict[str, list[str]]:
+    """Return what axe finds on the pages of the story, among them all that only an act shows."""
+    scanner = Scanner(browser)
+    return {title: there for title, (path, markup) in album.pages.items() if (there := scanner.faults(markup, path))}
