@@ -1,81 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What becomes of a campaign: it runs under its grants, once, and what it leaves is sealed."""
 
-from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from threading import get_ident
 
 import pytest
 from django.utils import timezone
-from tests.factories import cases, spine
-from tests.server.factories import viewer
+from tests.factories import spine
+from tests.factories.campaigns import clock_here, patched, started
 from tests.verification.endpoint import Endpoint, endpoint
 
-from safeconduct.domain.case import ProtocolMessage
-from safeconduct.domain.parties import Role
 from safeconduct.errors import ConflictError
 from safeconduct.server.audit.models import Commitment
 from safeconduct.server.authorizations import services as authorizing
-from safeconduct.server.authorizations.models import Target, TargetRole, TargetState
-from safeconduct.server.campaigns import runner, services, tasks
+from safeconduct.server.authorizations.models import Target, TargetState
+from safeconduct.server.campaigns import runner, tasks
 from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim
-from safeconduct.server.cases import negotiation
-from safeconduct.server.cases import services as case_services
-from safeconduct.server.cases.invitations import Guest
 from safeconduct.server.parties.viewer import Viewer
-from safeconduct.server.triage import services as triage
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
-
-
-@pytest.fixture
-def desk() -> Viewer:
-    """Return a coordinator."""
-    return viewer(Role.COORDINATOR)
-
-
-@pytest.fixture
-def claim(desk: Viewer) -> FixClaim:
-    """Return a claimed fix in a case whose report has a bundle."""
-    now = timezone.now()
-    row = spine.report_with_bundle(now).row
-    opened = case_services.open_case(
-        assessment=triage.assess(row=row, now=now), guests=[Guest(name="Orchid Bank")], by=desk, now=now
-    )
-    vendor = cases.joined(opened.invited[0], now)
-    case_services.take_seat(case=opened.case, seat=vendor.seat, by=vendor.viewer, now=now)
-    term = opened.case.terms.get(state="active")
-    negotiation.answer(term=term, seat=vendor.present(), accepts=True, by=vendor.viewer, now=now)
-    for message in (ProtocolMessage.REPORT_VALID, ProtocolMessage.REPORT_ACCEPTED):
-        case_services.move(case=opened.case, seat=vendor.present(), message=message, by=vendor.viewer, now=now)
-    return services.claim_fix(case=opened.case, seat=vendor.present(), note="Deployed.", by=vendor.viewer, now=now)
-
-
-@pytest.fixture
-def leaking() -> Iterator[Endpoint]:
-    """Return a target that leaks."""
-    with endpoint(canary=spine.CANARY, rate=0.9, seed=1, only_for=spine.ATTACK) as found:
-        yield found
-
-
-@pytest.fixture
-def unpatched(leaking: Endpoint, desk: Viewer) -> Target:
-    """Return the grant of the target as reported."""
-    return spine.granted(leaking.url, by=desk, now=timezone.now())
-
-
-def patched(found: Endpoint, desk: Viewer) -> Target:
-    return spine.granted(found.url, by=desk, now=timezone.now(), role=TargetRole.PATCHED, model="assistant-2")
-
-
-def started(claim: FixClaim, targets: tuple[Target, Target], desk: Viewer) -> Campaign:
-    return services.start(claim=claim, unpatched=targets[0], patched=targets[1], by=desk, now=timezone.now())
-
-
-def _here(clock: Callable[[], datetime], *, elsewhere: datetime) -> Callable[[], datetime]:
-    """Let the clock be read in this thread, which may ask the database, and stand still in others."""
-    mine = get_ident()
-    return lambda: clock() if get_ident() == mine else elsewhere
 
 
 def test_a_target_that_was_revoked_while_the_campaign_waited_is_not_asked(
@@ -105,7 +47,7 @@ def test_a_target_that_is_suspended_meanwhile_is_asked_no_more(
             authorizing.suspend(target=unpatched, reason="Stop.", by=desk, now=now)
         return at
 
-    ended = runner.run(campaign, now=now, clock=_here(clock, elsewhere=now))
+    ended = runner.run(campaign, now=now, clock=clock_here(clock, elsewhere=now))
 
     assert ended.state == CampaignState.DECIDED
     assert ended.verdict != "FIXED"
@@ -150,7 +92,7 @@ def test_a_run_that_lost_its_lease_writes_no_verdict(
         return timezone.now()
 
     now = timezone.now()
-    ended = runner.run(campaign, now=now, clock=_here(clock, elsewhere=now))
+    ended = runner.run(campaign, now=now, clock=clock_here(clock, elsewhere=now))
 
     assert (ended.state, ended.verdict, ended.certificate) == (CampaignState.FAILED, "", "")
     assert not Commitment.objects.filter(kind="attestation").exists()

@@ -5,11 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from safeconduct.domain.evidence import Criterion
+from safeconduct.errors import MalformedError
 from safeconduct.server.authorizations.models import Target, TargetRole
 from safeconduct.server.campaigns.services import NOTE_LIMIT
+from safeconduct.verification.criterion import check_criterion
 
 
 class ClaimForm(forms.Form):
@@ -41,15 +44,25 @@ class StartForm(forms.Form):
     )
     max_calls = forms.IntegerField(label="Calls at most", min_value=20, max_value=20_000)
 
-    def __init__(self, data: Any = None, *, targets: QuerySet[Target], terms: Criterion) -> None:
-        """Offer the granted targets and start from the bundle's own terms."""
+    def __init__(self, data: Any = None, *, claim_id: int, targets: QuerySet[Target], terms: Criterion) -> None:
+        """Offer the granted targets and start from the bundle's own terms; a page holds one form for each claim."""
         initial = {"tolerance": terms.tolerance, "alpha": terms.alpha, "max_calls": terms.max_calls}
-        super().__init__(data, initial=initial)
+        super().__init__(data, initial=initial, auto_id=f"id_{claim_id}_%s")
         self.terms = terms
         for name, role in (("unpatched", TargetRole.UNPATCHED), ("patched", TargetRole.PATCHED)):
             field = self.fields[name]
             if isinstance(field, forms.ModelChoiceField):
                 field.queryset = targets.filter(role=role)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse terms under which no verdict would mean what it says."""
+        given: dict[str, Any] = self.cleaned_data
+        if not self.errors:
+            try:
+                check_criterion(self.criterion())
+            except MalformedError as error:
+                raise ValidationError(f"{error.message}. {error.hint}") from error
+        return given
 
     def criterion(self) -> Criterion:
         """Return the terms: the bundle's own with what the coordinator set."""

@@ -12,6 +12,7 @@ digests, never what was asked or answered.
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
@@ -113,7 +114,8 @@ class Progress:
     def spend(self) -> None:
         """Write down at the targets what was spent since the last time."""
         for granted, used in self._watched:
-            spent, before = used.spent, self._written.get(granted.pk, Spent())
+            # The meter counts on in one and the same object, so what was written down is kept as a copy.
+            spent, before = replace(used.spent), self._written.get(granted.pk, Spent())
             calls, tokens = spent.calls - before.calls, spent.tokens - before.tokens
             if calls or tokens:
                 authorizing.spend(target_id=granted.pk, calls=calls, tokens=tokens)

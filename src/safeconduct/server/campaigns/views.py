@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages of campaigns: the fixes of a case, one campaign with its progress, and the files that prove its verdict."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from safeconduct.domain.evidence import Criterion
 from safeconduct.domain.parties import Role
 from safeconduct.errors import NotFoundError, SafeconductError
 from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.campaigns import queries, services
 from safeconduct.server.campaigns.findings import finding_of
 from safeconduct.server.campaigns.forms import ClaimForm, StartForm
-from safeconduct.server.campaigns.models import Campaign, CampaignState
+from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim
 from safeconduct.server.cases import queries as cases
+from safeconduct.server.cases.models import Case
 from safeconduct.server.parties.access import PartyRequest, acts_for
 
 RUNNING = (CampaignState.QUEUED, CampaignState.RUNNING)
@@ -46,13 +51,10 @@ def claim(request: PartyRequest, case_id: str) -> HttpResponse:
 def start(request: PartyRequest, claim_id: int) -> HttpResponse:
     """Freeze the terms and put the campaign into the queue."""
     claimed = queries.claim_for(request.viewer, claim_id)
-    form = StartForm(
-        request.POST,
-        targets=authorizations.usable(request.now),
-        terms=services.bundle_of(claimed.case).criterion,
-    )
+    terms = services.bundle_of(claimed.case).criterion
+    form = StartForm(request.POST, claim_id=claim_id, targets=authorizations.usable(request.now), terms=terms)
     if not form.is_valid():
-        return _fixes(request, claimed.case_id, start_form=form, status=422)
+        return _fixes(request, claimed.case_id, refused={claim_id: form}, status=422)
     campaign = services.start(
         claim=claimed,
         unpatched=form.cleaned_data["unpatched"],
@@ -113,37 +115,48 @@ def _fixes(
     case_id: str,
     *,
     claim_form: ClaimForm | None = None,
-    start_form: StartForm | None = None,
+    refused: Mapping[int, StartForm] = MappingProxyType({}),
     status: int = 200,
 ) -> HttpResponse:
     case = cases.case_for(request.viewer, case_id)
     cases.require_content(request.viewer, case)
     coordinates = request.viewer.has(Role.COORDINATOR)
-    row = case.assessment.report
-    refusal = ""
-    if coordinates and start_form is None and row.has_bundle:
-        try:
-            terms = services.bundle_of(case).criterion
-            start_form = StartForm(targets=authorizations.usable(request.now), terms=terms)
-        except SafeconductError as error:
-            # A bundle from a stranger may be of no use, which keeps nobody from reading the claims.
-            refusal = error.message
+    terms, refusal = _terms(case) if coordinates else (None, "")
     claims = [
-        {"claim": claim, "note": queries.note_of(claim), "campaigns": list(claim.campaigns.all())}
+        {
+            "claim": claim,
+            "note": queries.note_of(claim),
+            "campaigns": list(claim.campaigns.all()),
+            "start_form": refused.get(claim.pk) or (_start_form(claim, terms, request) if terms else None),
+        }
         for claim in queries.claims_for(request.viewer, case)
     ]
     context = {
         "case": case,
         "title": cases.title_of(case),
         "claims": claims,
-        "has_bundle": row.has_bundle,
+        "has_bundle": case.assessment.report.has_bundle,
         "refusal": refusal,
         "seat": cases.seat_in(request.viewer, case),
         "claim_form": claim_form or ClaimForm(),
-        "start_form": start_form,
         "coordinates": coordinates,
     }
     return render(request, "campaigns/fixes.html", context, status=status)
+
+
+def _terms(case: Case) -> tuple[Criterion | None, str]:
+    """Return the terms of the case's bundle, or why there are none."""
+    if not case.assessment.report.has_bundle:
+        return None, ""
+    try:
+        return services.bundle_of(case).criterion, ""
+    except SafeconductError as error:
+        # A bundle from a stranger may be of no use, which keeps nobody from reading the claims.
+        return None, error.message
+
+
+def _start_form(claim: FixClaim, terms: Criterion, request: PartyRequest) -> StartForm:
+    return StartForm(claim_id=claim.pk, targets=authorizations.usable(request.now), terms=terms)
 
 
 def _decided(request: PartyRequest, campaign_id: str) -> Campaign:
