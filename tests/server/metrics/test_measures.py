@@ -2,6 +2,7 @@
 """Measures: defined, counted from facts, silent about single cases, and the same for people and machines."""
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from tests.server.factories import viewer
 
 from safeconduct.domain.parties import Role
 from safeconduct.server.intake import services
+from safeconduct.server.intake.models import Report, ReportStatus
 from safeconduct.server.metrics import queries
 from safeconduct.server.metrics.measures import LEAST, Span, percentile, time_measure
 
@@ -38,6 +40,46 @@ def test_a_tier_with_few_cases_is_not_shown() -> None:
     rows = measured(spans(*[1.0] * (LEAST - 1)) + spans(*[1.0] * LEAST, tier="low")).rows
 
     assert [row.tier for row in rows] == ["all", "low"]
+
+
+def test_a_tier_with_few_that_are_done_shows_no_time() -> None:
+    [_, few] = measured(spans(7.0, 8.0, None)).rows
+    [_, enough] = measured(spans(7.0, 8.0, 9.0)).rows
+
+    assert (few.done, few.waiting, few.median, few.p90) == (2, 1, None, None)
+    assert enough.median == 8.0
+
+
+def test_what_ended_before_is_neither_done_nor_open() -> None:
+    over = [replace(span, is_over=True) for span in spans(None, 4.0)]
+
+    row = measured([*over, *spans(None)]).rows[0]
+
+    assert (row.done, row.waiting) == (1, 1)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("own_home")
+def test_a_withdrawn_report_is_not_said_to_wait(now: datetime) -> None:
+    row = intake.received(now).row
+    Report.objects.filter(pk=row.pk).update(status=ReportStatus.WITHDRAWN)
+
+    assert {measure.name: measure.rows[0].waiting for measure in queries.times()}["acknowledge"] == 0
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["high", "low"]), st.none() | st.floats(-10, 1000, allow_nan=False), st.booleans())
+    )
+)
+def test_every_span_is_counted_once_and_no_time_is_negative(given_spans: list[tuple[str, float | None, bool]]) -> None:
+    made = [replace(spans(day, tier=tier)[0], is_over=over) for tier, day, over in given_spans]
+    rows = measured(made).rows
+
+    known = [span for span in made if span.end is not None or not span.is_over]
+    assert rows[0].done + rows[0].waiting == len(known)
+    for row in rows:
+        assert row.median is None or 0 <= row.median <= row.p90
 
 
 def test_nothing_done_gives_no_number() -> None:

@@ -19,6 +19,7 @@ from safeconduct.server.metrics.measures import CountMeasure, CountRow, Span, Ti
 from safeconduct.server.triage.models import Assessment, GateRun, GateState
 
 TIERS = tuple(tier.value for tier in reversed(Tier))
+ENDED = frozenset({ReportStatus.WITHDRAWN, ReportStatus.REJECTED, ReportStatus.DUPLICATE, ReportStatus.CLOSED})
 BEATS = 6
 SEALED = ("body", "opening", "acceptance_note")
 
@@ -67,14 +68,14 @@ def _times_of_reports() -> tuple[TimeMeasure, ...]:
             name="acknowledge",
             title="Time to acknowledge",
             definition="From the hour a report arrived until a person first opened it.",
-            spans=[Span(tier=tier, begin=row.received_at, end=row.acknowledged_at) for tier, row in reports],
+            spans=[_span(tier, row, end=row.acknowledged_at) for tier, row in reports],
             tiers=TIERS,
         ),
         time_measure(
             name="assess",
             title="Time to assess",
             definition="From the hour a report arrived until a person decided on it.",
-            spans=[Span(tier=tier, begin=row.received_at, end=decided.get(row.pk)) for tier, row in reports],
+            spans=[_span(tier, row, end=decided.get(row.pk)) for tier, row in reports],
             tiers=TIERS,
         ),
     )
@@ -90,17 +91,32 @@ def _times_of_cases() -> tuple[TimeMeasure, ...]:
             name="fix",
             title="Time to a verified fix",
             definition="From informing the first vendor until a campaign found the fix to hold on held-out variants.",
-            spans=[Span(tier=tier, begin=fact.vendor_notified_at, end=fact.verified_at) for tier, fact in facts],
+            spans=[
+                Span(
+                    tier=tier,
+                    begin=fact.vendor_notified_at,
+                    end=fact.verified_at,
+                    is_over=fact.closed_at is not None,
+                )
+                for tier, fact in facts
+            ],
             tiers=TIERS,
         ),
         time_measure(
             name="publish",
             title="Time to publish",
             definition="From the hour a report arrived until its advisory was published.",
-            spans=[Span(tier=tier, begin=fact.received_at, end=fact.published_at) for tier, fact in facts],
+            spans=[
+                Span(tier=tier, begin=fact.received_at, end=fact.published_at, is_over=fact.closed_at is not None)
+                for tier, fact in facts
+            ],
             tiers=TIERS,
         ),
     )
+
+
+def _span(tier: str, row: Report, *, end: datetime | None) -> Span:
+    return Span(tier=tier, begin=row.received_at, end=end, is_over=row.status in ENDED)
 
 
 def _reports() -> CountMeasure:
