@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: PLC0415  # Django is loaded after its home is chosen
 """What triage costs with a thousand reports: looking for duplicates, asking the rules, showing the queue.
 
 Duplicates: the first question of a process opens every report, each later one none but its own; both are timed in the
@@ -104,8 +105,8 @@ def _duplicates(rows: Sequence[Any]) -> None:
     tracemalloc.stop()
     print(
         f"duplicates among {len(rows)} reports: first question {cold:.2f} s"
-        f" ({1000 * cold / len(rows):.2f} ms a report), later ones {_told(warm)}, ratio {statistics.median(warm) / cold:.4f};"
-        f" the index holds {size / len(rows) / 1024:.1f} KiB a report"
+        f" ({1000 * cold / len(rows):.2f} ms a report), later ones {_told(warm)},"
+        f" ratio {statistics.median(warm) / cold:.4f}; the index holds {size / len(rows) / 1024:.1f} KiB a report"
     )
 
 
