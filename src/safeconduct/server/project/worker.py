@@ -51,7 +51,6 @@ def tasks() -> tuple[Task, ...]:
         Task(name="intake.tidy", run=intake_tasks.tidy, every=TIDY),
         Task(name="triage.assess", run=triage_tasks.assess, every=often),
         Task(name="triage.gate", run=triage_tasks.run_gate, every=often),
-        Task(name="intake.tidy", run=intake_tasks.tidy, every=timedelta(hours=1)),
         Task(name="clock.sweep", run=clock_tasks.sweep, every=max(often, SWEEP)),
         Task(name="campaigns.run", run=campaigns_tasks.run, every=often),
     )
