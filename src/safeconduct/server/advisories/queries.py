@@ -156,14 +156,19 @@ def blockers(advisory: Advisory, *, said: Said, now: datetime) -> Decision[Outco
 
 def _told(draft: Record, said: Said) -> Iterator[str]:
     """Yield what readers are told of a version: what is new, and each stated reason that was needed."""
-    yield said.what.strip()
+    yield _sentence(said.what)
     is_verified = draft.verification is not None and draft.verification.verdict is Verdict.FIXED
     stated = (
         ("Published without a verdict that the fix holds", "" if is_verified else said.without_verdict),
         ("Published although a vendor was not informed", said.without_vendor),
         ("Published although the report leaves questions open", said.without_answers),
     )
-    yield from (f"{what}: {why.strip()}" for what, why in stated if why.strip())
+    yield from (_sentence(f"{what}: {why.strip()}") for what, why in stated if why.strip())
+
+
+def _sentence(text: str) -> str:
+    told = text.strip()
+    return told if told.endswith((".", "!", "?", "…")) else f"{told}."
 
 
 def _names_kept(told: ToldReport) -> tuple[str, ...]:
