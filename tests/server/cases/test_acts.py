@@ -143,7 +143,7 @@ def test_only_the_coordinator_writes_to_all(now: datetime) -> None:
     with pytest.raises(NotPermittedError):
         post(case=world.case, author=guest.seat, text="hello all", by=guest.viewer, now=now)
     post(case=world.case, author=world.desk_seat(), text="hello all", by=world.desk, now=now, tlp=Tlp.GREEN)
-    post(case=world.case, author=guest.seat, room=guest.seat, text="hello", by=guest.viewer, now=now)
+    post(case=world.case, author=guest.seat, room=guest.seat, text="hello", by=guest.viewer, now=now + DAY)
 
     texts = [message.text for message in correspondence.messages_for(guest.viewer, world.present())]
     assert texts == ["hello all", "hello"]
