@@ -344,7 +344,7 @@ def test_a_file_that_vanishes_during_the_backup_is_left_out(
 
     made = backup.make(home, folder=tmp_path / "copies", recipients=[str(identity.to_public())], now=now)
 
-    assert restored(another(home), made, identity) == 1
+    assert restored(another(home), made, identity) == 2
 
 
 def test_a_backup_of_another_engine_is_refused(made: backup.Made, home: Config, identity) -> None:
