@@ -20,6 +20,7 @@ from tests.server.api.caller import Caller, Finder
 from tests.server.intake.browser import STAGES, Browser
 
 from safeconduct.server.audit import ledger
+from safeconduct.server.audit import services as audit
 from safeconduct.server.intake import storage
 from safeconduct.server.intake.models import Attachment, MailboxMessage, Report
 
@@ -334,7 +335,7 @@ def test_a_message_that_is_none_is_refused(caller: Caller, finder: Finder, text:
     assert MailboxMessage.objects.count() == (text == "a\x00b")
 
 
-@pytest.fixture(params=["report", "commitment", "file"])
+@pytest.fixture(params=["event", "commitment", "file"])
 def full_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let the disk be full at one of the places where a report needs it."""
 
@@ -342,10 +343,10 @@ def full_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         raise OSError(28, "No space left on device") if request.param == "file" else OperationalError("disk is full")
 
     match request.param:
-        case "report":
-            monkeypatch.setattr(Report, "save", full)
+        case "event":
+            monkeypatch.setattr(audit, "record_all", full)
         case "commitment":
-            monkeypatch.setattr(ledger, "commit", full)
+            monkeypatch.setattr(ledger, "commit_all", full)
         case _:
             monkeypatch.setattr(storage.os, "fsync", full)
     return request.param

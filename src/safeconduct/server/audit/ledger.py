@@ -86,6 +86,11 @@ def commit(*, kind: EntryKind, value: bytes, now: datetime) -> None:
     Commitment.objects.create(kind=kind, value=value, added_at=now)
 
 
+def commit_all(waiting: Sequence[Commitment]) -> None:
+    """Let the commitments of several acts that share a transaction wait for the next beat."""
+    Commitment.objects.bulk_create(waiting)
+
+
 def beat(*, now: datetime) -> Beat:
     """Publish what waits, and cover, under a new checkpoint.
 

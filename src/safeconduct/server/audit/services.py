@@ -22,7 +22,21 @@ def record(
 
     The facts are read by people and sealed into the chain: no secret, no content, no identity but plain identifiers.
     """
-    return Event.objects.create(tag=tag, subject=subject, actor=actor, at=at, facts=dict(facts or {}))
+    made = event(tag, subject=subject, actor=actor, at=at, facts=facts)
+    made.save(force_insert=True)
+    return made
+
+
+def event(
+    tag: EventTag, *, subject: str, actor: str = "", at: datetime, facts: Mapping[str, Fact] | None = None
+) -> Event:
+    """Return one event that nothing has written yet, for `record_all`."""
+    return Event(tag=tag, subject=subject, actor=actor, at=at, facts=dict(facts or {}))
+
+
+def record_all(events: Sequence[Event]) -> None:
+    """Write the events of several acts that share a transaction."""
+    Event.objects.bulk_create(events)
 
 
 @atomic_write

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from safeconduct.crypto.sealing import (
     DataKey,
+    EpochKey,
     Place,
     SealWriter,
     Sink,
@@ -46,9 +47,13 @@ def make_key(*, subject: str, now: datetime) -> DataKey:
 
 def keep_key(key: DataKey, *, subject: str, now: datetime) -> None:
     """Store a data key that already sealed something, such as attachments that arrived before the report."""
-    epoch = key_ring().current_epoch(now, entropy=secrets.token_bytes)
-    wrapped = wrap_key(key, epoch, place=_place_of_key(subject), entropy=secrets.token_bytes)
-    SubjectKey.objects.create(subject=subject, wrapped=wrapped)
+    wrapped_key(key, subject=subject, now=now).save(force_insert=True)
+
+
+def wrapped_key(key: DataKey, *, subject: str, now: datetime) -> SubjectKey:
+    """Return a data key as it is stored, for acts that store many at once."""
+    wrapped = wrap_key(key, _current_epoch(now), place=_place_of_key(subject), entropy=secrets.token_bytes)
+    return SubjectKey(subject=subject, wrapped=wrapped)
 
 
 def key_of(subject: str) -> DataKey:
@@ -153,6 +158,21 @@ def reader(source: Source, *, subject: str, place: Place) -> Iterator[bytes]:
 def _unwrapped(row: SubjectKey) -> DataKey:
     wrapped = bytes(row.wrapped)
     return unwrap_key(wrapped, key_ring().epoch(epoch_of(wrapped)), place=_place_of_key(row.subject))
+
+
+def _current_epoch(now: datetime) -> EpochKey:
+    """Return the epoch key of the week; the folder is read again as soon as any name in it has changed."""
+    ring = key_ring()
+    seen = (str(ring.folder), ring.folder.stat().st_mtime_ns, now.isocalendar()[:2])
+    if seen not in _epochs:
+        epoch = ring.current_epoch(now, entropy=secrets.token_bytes)
+        _epochs.clear()
+        _epochs[(seen[0], ring.folder.stat().st_mtime_ns, seen[2])] = epoch
+        return epoch
+    return _epochs[seen]
+
+
+_epochs: dict[tuple[str, int, tuple[int, ...]], EpochKey] = {}
 
 
 def _place_of_key(subject: str) -> Place:

@@ -15,12 +15,16 @@ from django.conf import settings
 
 from safeconduct.crypto.age import pad
 from safeconduct.crypto.sealing import DataKey
+from safeconduct.domain.event import EventTag
 from safeconduct.domain.report import Report as ToldReport
 from safeconduct.domain.safe_json import canonical_json
 from safeconduct.formats import native
 from safeconduct.ledger.acceptance import Acceptance, sign_acceptance
 from safeconduct.ledger.commitment import Opening, commit
+from safeconduct.ledger.entry import EntryKind
 from safeconduct.server.audit import ledger, vault
+from safeconduct.server.audit import services as audit
+from safeconduct.server.audit.models import Commitment, Event, SubjectKey
 from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.intake.models import Attachment, Door, Report
 from safeconduct.server.intake.places import body_place, manifest_place, opening_place
@@ -42,11 +46,13 @@ class MailboxAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """The rows of a report that nothing has stored yet, the key that seals them, and the reporter's opening."""
+    """The rows of a report that nothing has stored yet, its wrapped key, and the reporter's opening."""
 
     row: Report
     attachments: tuple[Attachment, ...]
-    key: DataKey
+    key: SubjectKey
+    commitment: Commitment
+    event: Event
     opening: Opening = field(repr=False)
 
 
@@ -80,8 +86,15 @@ def draft(
     )
     row.body = vault.seal_under(key, pad(body), place=body_place(row.pk))
     row.opening = vault.seal_under(key, pad(opening.to_json()), place=opening_place(row.pk))
-    attachments = tuple(attachment(row, file, key=key, now=now) for file in files)
-    return Draft(row=row, attachments=attachments, key=key, opening=opening)
+    facts: dict[str, audit.Fact] = {"door": door, "files": len(files)}
+    return Draft(
+        row=row,
+        attachments=tuple(attachment(row, file, key=key, now=now) for file in files),
+        key=vault.wrapped_key(key, subject=row.pk, now=now),
+        commitment=Commitment(kind=EntryKind.RECEIPT, value=value, added_at=coarse(now)),
+        event=audit.event(EventTag.REPORT_RECEIVED, subject=row.pk, at=coarse(now), facts=facts),
+        opening=opening,
+    )
 
 
 def promise(value: bytes, *, now: datetime) -> str:

@@ -22,16 +22,15 @@ from safeconduct.domain.report import RestrictedMaterial
 from safeconduct.errors import ConflictError, IncompleteError, NotPermittedError, TooLargeError
 from safeconduct.formats import native
 from safeconduct.ledger.commitment import ATTACHMENT_PREFIX, Opening
-from safeconduct.ledger.entry import EntryKind
 from safeconduct.policy.completeness import Stage, gaps, missing
 from safeconduct.policy.decision import Outcome
 from safeconduct.policy.scope import in_scope
-from safeconduct.server.audit import ledger, vault
 from safeconduct.server.audit import services as audit
+from safeconduct.server.audit import vault
 from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.audit.writes import atomic_write
-from safeconduct.server.intake import drafts, queries
-from safeconduct.server.intake.drafts import Draft, MailboxAddress, coarse
+from safeconduct.server.intake import drafts, keeping, queries
+from safeconduct.server.intake.drafts import MailboxAddress, coarse
 from safeconduct.server.intake.models import (
     Direction,
     Door,
@@ -82,19 +81,15 @@ def receive(
         NotPermittedError: files come with material that may not be stored.
         ConflictError: the mailbox is taken, or the idempotency key was used for another report.
     """
-    marker = _marker(idempotency)
-    earlier = _earlier(marker)
-    if earlier is not None:
-        return _again(earlier, report, mailbox=mailbox, files=files)
     _require_answers(report)
     _require_storable(report, files)
     sealing_key = key or DataKey.generate(secrets.token_bytes)
     made = drafts.draft(report, mailbox=mailbox, door=door, now=now, files=files, key=sealing_key)
-    made.row.idempotency = marker
+    made.row.idempotency = _marker(idempotency)
     try:
-        _keep(made, now=now)
+        keeping.keep(made)
     except IntegrityError as error:
-        earlier = _earlier(marker)
+        earlier = _earlier(made.row.idempotency)
         if earlier is not None:
             return _again(earlier, report, mailbox=mailbox, files=files)
         raise ConflictError("this mailbox has a report already", hint="make a new codename for a new report") from error
@@ -233,21 +228,6 @@ def mark_read(*, row: Report, now: datetime) -> None:
     if unread.exists():
         with atomic_write():
             unread.update(read_at=coarse(now))
-
-
-@atomic_write
-def _keep(made: Draft, *, now: datetime) -> None:
-    vault.keep_key(made.key, subject=made.row.pk, now=now)
-    made.row.save(force_insert=True)
-    for attachment in made.attachments:
-        attachment.save(force_insert=True)
-    ledger.commit(kind=EntryKind.RECEIPT, value=bytes(made.row.commitment), now=coarse(now))
-    audit.record(
-        EventTag.REPORT_RECEIVED,
-        subject=made.row.pk,
-        at=coarse(now),
-        facts={"door": made.row.door, "files": len(made.attachments)},
-    )
 
 
 def _require_answers(report: ToldReport) -> None:
