@@ -354,6 +354,30 @@ def test_a_run_that_breaks_off_each_time_ends_as_an_error(now: datetime, crashin
     assert queries.to_gate(at + 100 * HOUR, 20) == []
 
 
+def test_a_run_that_a_crash_left_is_closed_also_when_its_report_was_decided_or_shredded(
+    now: datetime, crashing: Callable[[], None]
+) -> None:
+    by = viewer(Role.COORDINATOR)
+    rows = [report_with_bundle(now).row for _ in range(2)]
+    assessment = services.assess(row=rows[0], now=now)
+    with leaking() as server:
+        target = granted(server, now)
+        crashing()
+        for _ in rows:
+            with pytest.raises(_Crash):
+                tasks.run_gate(now)
+    services.accept(assessment=assessment, by=by, now=now)
+    vault.shred(rows[1].pk)
+    assert spent(target) == (0, 258)
+
+    assert tasks.run_gate(now + 100 * MINUTE) == 0
+
+    assert spent(target) == (258, 0)
+    assert {run.state for run in GateRun.objects.all()} == {GateState.ERROR}
+    assessment.refresh_from_db()
+    assert assessment.gate == GateState.ERROR
+
+
 def test_a_worker_whose_lease_ended_writes_nothing_over_the_next_one(
     now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -482,6 +506,7 @@ def test_another_run_is_not_asked_for_where_there_is_nothing_to_run(
             tasks.run_gate(now)
     with pytest.raises(ConflictError, match="going on"):
         gate.request(assessment=assessment, by=by, now=now + MINUTE)
+    gate.sweep(now=now + 100 * MINUTE)
     assert gate.request(assessment=assessment, by=by, now=now + 100 * MINUTE).state == GateState.QUEUED
     assert [run.state for run in queries.runs_of(row)] == [GateState.QUEUED, GateState.ERROR]
 
@@ -561,3 +586,14 @@ def test_no_time_of_a_run_tells_the_minute_in_which_a_report_came(now: datetime)
     times += [at for row in rows for at in (row.assessment.made_at, row.assessment.changed_at)]
     assert len(times) > 10
     assert {(at.minute, at.second) for at in times} == {(0, 0)}
+
+
+def test_a_report_that_cannot_be_opened_does_not_stop_the_gate(now: datetime) -> None:
+    broken, row = report_with_bundle(now).row, report_with_bundle(now).row
+    Report.objects.filter(pk=broken.pk).update(body=b"nonsense")
+
+    with leaking() as server:
+        granted(server, now)
+        assert tasks.run_gate(now) == 1
+
+    assert last(row)[0].state == GateState.REPRODUCED

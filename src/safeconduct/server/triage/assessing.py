@@ -14,7 +14,7 @@ from importlib.metadata import version
 from safeconduct.domain.flaw import Track
 from safeconduct.domain.safe_json import canonical_json
 from safeconduct.domain.severity import Exploitation
-from safeconduct.errors import MalformedError, UnknownValueError
+from safeconduct.errors import UnknownValueError
 from safeconduct.policy.completeness import Proof
 from safeconduct.policy.decision import plain
 from safeconduct.policy.duplicates import Match
@@ -129,10 +129,7 @@ def lock(row: Report) -> Report:
 
 def profile_of(assessment: Assessment) -> MlProfile:
     """Return the profile that counts."""
-    try:
-        return parse_profile(assessment.ml_profile)
-    except MalformedError:
-        return MlProfile()
+    return parse_profile(assessment.ml_profile)
 
 
 def _readable(profile: str) -> str:

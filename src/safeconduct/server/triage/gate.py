@@ -66,6 +66,12 @@ def run(row: Report, *, now: datetime, clock: Clock) -> GateRun:
     return _write_down(claimed, outcome, known.candidates(row), now=clock())
 
 
+def sweep(*, now: datetime) -> int:
+    """Close the runs that a crash left, whatever became of their reports, and return how many."""
+    left = GateRun.objects.filter(state=GateState.RUNNING, lease_until__lte=now).select_related("report")
+    return sum(_break_off(run, now=now) for run in left)
+
+
 @atomic_write
 def request(*, assessment: Assessment, by: Viewer, now: datetime) -> GateRun:
     """Ask for another run, whatever came out before.
@@ -81,10 +87,8 @@ def request(*, assessment: Assessment, by: Viewer, now: datetime) -> GateRun:
     last = row.gate_runs.select_for_update().first()
     if last is not None and last.state == GateState.QUEUED:
         raise ConflictError("a run is asked for already", hint="wait for it")
-    if last is not None and last.state == GateState.RUNNING and not _is_left(last, now=now):
-        raise ConflictError("a run is going on", hint="wait for its end")
     if last is not None and last.state == GateState.RUNNING:
-        _break_off(last, now=now)
+        raise ConflictError("a run is going on", hint="wait for its end")
     asked = GateRun.objects.create(report=row, state=GateState.QUEUED, made_at=now)
     audit.record(EventTag.GATE_ASKED, subject=row.pk, actor=by.actor, at=now)
     _show(row, GateState.QUEUED)
@@ -104,11 +108,7 @@ def _claim(row: Report, *, now: datetime) -> tuple[GateRun, bool]:
     locked = lock(row)
     last = locked.gate_runs.select_for_update().first()
     if last is not None and last.state == GateState.RUNNING:
-        if not _is_left(last, now=now):
-            return last, False
-        _break_off(last, now=now)
-        if last.attempts >= ATTEMPTS:
-            return last, False
+        return last, False
     # What was only asked for, or found no target, becomes the run; what ended is kept.
     is_free = last is not None and last.state in {GateState.QUEUED, GateState.NOT_RUN}
     claimed = last if last is not None and is_free else GateRun(report=locked, made_at=coarse(now))
@@ -173,18 +173,27 @@ def _write_down(claimed: GateRun, outcome: Outcome, matches: tuple[Match, ...], 
     return current
 
 
-def _break_off(run: GateRun, *, now: datetime) -> None:
+@atomic_write
+def _break_off(left: GateRun, *, now: datetime) -> bool:
     """Close a run that a crash left; nobody knows what it spent, so all that was set aside counts."""
+    lock(left.report)
+    run = GateRun.objects.select_for_update().get(pk=left.pk)
+    if run.state != GateState.RUNNING:
+        return False
     tokens = run.reserved * run.target.max_tokens_per_call if run.target else 0
     run.calls = run.reserved
     _settle(run, calls=run.reserved, tokens=tokens)
     _close(run, GateState.ERROR, now=now)
-    _seal_detail(run, {"reason": BROKE_OFF})
+    # Nothing is known against the target, so the next try need not wait.
+    run.due_at = coarse(now) if run.due_at else None
+    if vault.has_key(run.report_id):
+        _seal_detail(run, {"reason": BROKE_OFF})
     run.save()
     audit.record(
         EventTag.GATE_RAN, subject=run.report_id, at=coarse(now), facts={"state": run.state, "calls": run.calls}
     )
     _show(run.report, GateState.ERROR)
+    return True
 
 
 def _close(run: GateRun, state: GateState, *, now: datetime, is_busy: bool = False) -> None:
@@ -202,10 +211,6 @@ def _settle(run: GateRun, *, calls: int, tokens: int) -> None:
     if run.target_id is not None:
         authorizing.settle(target_id=run.target_id, reserved=run.reserved, calls=calls, tokens=tokens)
     run.reserved = 0
-
-
-def _is_left(run: GateRun, *, now: datetime) -> bool:
-    return run.lease_until is None or run.lease_until <= now
 
 
 def _show(row: Report, state: str) -> None:

@@ -114,8 +114,3 @@ def order_of(facts: priority.QueueFacts) -> str:
     """Return the sort key as text that sorts the same way in every database."""
     *ranks, received_at = priority.sort_key(facts)
     return "/".join(f"{rank + MIDDLE:0{ORDER_DIGITS}d}" for rank in ranks) + f"/{received_at:%Y%m%d%H%M%S}"
-
-
-def provisional(found: Severity) -> bool:
-    """Tell whether the tier rests on something that is not known yet."""
-    return found.tier_low is not found.tier

@@ -176,7 +176,8 @@ def reproduction_of(row: Report) -> Reproduction:
 
 def to_assess(limit: int) -> list[Report]:
     """Return the reports that have no assessment yet, oldest first."""
-    return list(Report.objects.filter(assessment__isnull=True, status__in=intake.OPEN).order_by("received_at")[:limit])
+    waiting = known.comparable_reports().filter(assessment__isnull=True, status__in=intake.OPEN)
+    return list(waiting.order_by("received_at")[:limit])
 
 
 def answered(limit: int) -> list[Assessment]:
@@ -188,14 +189,13 @@ def answered(limit: int) -> list[Assessment]:
 def to_gate(now: datetime, limit: int) -> list[Report]:
     """Return the reports whose bundle is to be run, those that were never looked at first.
 
-    That is: no run yet, one asked for, one that a crash left, one that is due for another try, or one that found no
-    target, where the targets that may be tested changed since.
+    That is: no run yet, one asked for, one that is due for another try, or one that found no target, where the targets
+    that may be tested changed since.
     """
     latest = GateRun.objects.filter(report=OuterRef("pk")).order_by("-pk")
     due = (
         Q(run_state__isnull=True)
         | Q(run_state=GateState.QUEUED)
-        | Q(run_state=GateState.RUNNING, run_lease__lte=now)
         | Q(run_due__lte=now)
         | (Q(run_state=GateState.NOT_RUN) & ~Q(run_looked=authorizations.mark_of_usable(now)))
     )
@@ -239,12 +239,7 @@ def opened_appeal(appeal: Appeal) -> OpenedAppeal:
     return OpenedAppeal(row=appeal, text=text)
 
 
-def decided(state: AssessmentState) -> QuerySet[Assessment]:
-    """Return the assessments that ended so, for measures."""
-    return Assessment.objects.filter(state=state)
-
-
-_RUN = {"state": "state", "lease": "lease_until", "due": "due_at", "looked": "looked", "made": "made_at"}
+_RUN = {"state": "state", "due": "due_at", "looked": "looked", "made": "made_at"}
 
 
 def _in_state(found: QuerySet[Assessment], state: str) -> QuerySet[Assessment]:

@@ -22,7 +22,8 @@ def assess(now: datetime) -> int:
 
 
 def run_gate(now: datetime) -> int:
-    """Run the gate for the reports that wait for it, one after the other."""
+    """Close what a crash left, then run the gate for the reports that wait for it, one after the other."""
+    gate.sweep(now=now)
     began = time.monotonic()
 
     def clock() -> datetime:

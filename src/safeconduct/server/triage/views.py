@@ -250,7 +250,7 @@ def _page(
         RejectForm: "reject",
     }
     drawn = {name: make() for name, make in blank.items()} if sheet.is_undecided else {}
-    if form is not None:
+    if form is not None and drawn:
         drawn[names[type(form)]] = form
     context = {
         "sheet": sheet,
