@@ -11,7 +11,7 @@ from tests.server.factories import make_organization, make_party, viewer
 
 from safeconduct.domain.case import CaseFact, Consent, ProtocolMessage, ReportState
 from safeconduct.domain.parties import CaseRole, Role
-from safeconduct.domain.report import PublicStatus, Reporter, ReporterMode, Tlp
+from safeconduct.domain.report import PublicStatus, Reporter, ReporterMode, RestrictedMaterial, Tlp
 from safeconduct.errors import (
     ConflictError,
     IncompleteError,
@@ -466,3 +466,17 @@ def test_no_reason_that_a_person_wrote_stands_in_the_database_in_clear(now: date
     assert not any(marker.encode() in bytes(value) for value in values if isinstance(value, bytes | memoryview))
     assert not any(marker in str(value) for value in values if isinstance(value, str))
     assert Participant.objects.get(pk=guest.seat.pk).role == CaseRole.VENDOR
+
+
+def test_restricted_material_is_not_handed_to_participants(now: datetime) -> None:
+    told = records.report(
+        restricted_material=RestrictedMaterial.CBRN_DETAIL, description="xylophone", steps="xylophone"
+    )
+    world = cases.opened(now, told=told)
+    guest = cases.seated(world, "Orchid Bank", now)
+
+    seen = queries.told_in(guest.viewer, world.present())
+
+    assert "xylophone" not in str(seen)
+    assert seen.title == told.title
+    assert queries.told_in(world.desk, world.present()).description == "xylophone"

@@ -15,6 +15,7 @@ from tests.server.factories import client_of, make_organization, make_party, vie
 
 from safeconduct.domain.case import Consent, EmbargoState, ReportState
 from safeconduct.domain.parties import CaseRole, Role
+from safeconduct.domain.report import RestrictedMaterial
 from safeconduct.domain.systems import AffectedSystem
 from safeconduct.server.cases import queries, services
 from safeconduct.server.cases.invitations import Guest, invite
@@ -487,3 +488,21 @@ def test_the_desk_tells_each_role_what_waits(now: datetime) -> None:
         assert "Nothing waits for you." in page
         assert world.case.pk not in page
     assert viewer(Role.VENDOR)
+
+
+def test_signs_that_hide_are_shown_by_their_number_and_restricted_words_not_at_all() -> None:
+    told = records.report(
+        title="Turned \u202e around", steps="", description="xylophone", restricted_material=RestrictedMaterial.CSAM
+    )
+    world = cases.opened(NOW(), told=told)
+    guest = cases.seated(world, "Orchid Bank", NOW())
+
+    page = text(client_of(guest.party).get(room(world)))
+
+    assert "\u202e" not in page
+    assert "⟨U+202E⟩" in page
+    assert "holds restricted material" in page
+    assert "xylophone" not in page
+    assert reverse("triage:assessment", args=[world.case.assessment_id]) in text(
+        client_of(world.coordinator).get(room(world))
+    )

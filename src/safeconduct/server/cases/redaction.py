@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report as one participant may read it: without who sent it, and without whom else it names.
 
-What stands in free text is beyond this: whoever coordinates reads it before inviting a second vendor.
+What stands in free text is beyond this: whoever coordinates reads it before inviting a second vendor. Where the report
+holds restricted material, what may repeat it is left out whole; the coordinator gives to each what it needs.
 """
 
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+from safeconduct.domain.report import Incident, Reporter, RestrictedMaterial
 from safeconduct.domain.report import Report as ToldReport
-from safeconduct.domain.report import Reporter
 from safeconduct.domain.systems import UNKNOWN, AffectedSystem
 
 
@@ -17,6 +18,8 @@ def for_one(told: ToldReport, names: AbstractSet[str], *, others: AbstractSet[st
 
     `names` are those of the reader, `others` those of everybody else who takes part.
     """
+    if told.restricted_material is not RestrictedMaterial.NONE:
+        told = _without_words(told)
     foreign = {_words(name) for name in others}
     own = tuple(
         system
@@ -31,6 +34,20 @@ def for_one(told: ToldReport, names: AbstractSet[str], *, others: AbstractSet[st
         prior_contacts=(),
         recipients_requested=(),
         evidence=replace(told.evidence, transfers_to=()),
+    )
+
+
+def _without_words(told: ToldReport) -> ToldReport:
+    """Leave out the answers that may repeat restricted material."""
+    return replace(
+        told,
+        summary="",
+        description="",
+        steps="",
+        expected_behavior="",
+        actual_behavior="",
+        mitigation="",
+        incident=Incident(),
     )
 
 
