@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.factories import cases, spine
+from tests.factories import attachments, cases, records, spine, triage
 from tests.server.factories import make_party
 
 from safeconduct.domain.parties import Role
@@ -13,6 +13,8 @@ from safeconduct.server.advisories import services as advisories
 from safeconduct.server.campaigns import services as campaigns
 from safeconduct.server.parties import services as parties
 from safeconduct.server.parties.access import viewer_of
+from safeconduct.server.triage import services as triage_services
+from safeconduct.server.triage.models import Appeal
 
 MISSING: dict[str, Any] = {
     "case_id": "cas_missing",
@@ -61,6 +63,8 @@ def build(now: datetime) -> World:
     claim = campaigns.claim_fix(
         case=case, seat=case.participants.get(role="coordinator"), note="Done.", by=world.desk, now=now
     )
+    appeal = _appealed(world, now)
+    file = attachments.attached(case.assessment.report, b"proof", now=now)
     values = {
         **MISSING,
         "case_id": case.pk,
@@ -73,5 +77,13 @@ def build(now: datetime) -> World:
         "report_id": case.assessment.report_id,
         "participant_id": vendor.seat.pk,
         "term_id": case.terms.first().pk,
+        "appeal_id": appeal.pk,
+        "attachment_id": file.pk,
     }
     return World(values=values, coordinator=world.coordinator, vendor=vendor.party)
+
+
+def _appealed(world: cases.World, now: datetime) -> Appeal:
+    other = triage.assessed(now, by=world.desk, told=records.report(title="Another one", description="Not the same."))
+    rejected = triage_services.reject(assessment=other, reason="Not ours.", by=world.desk, now=now)
+    return triage_services.appeal(row=rejected.report, text="Please look again.", now=now)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from tests.factories import attachments, records
 from tests.factories import authorizations as targets
 from tests.factories import intake as reports
-from tests.factories import records
 from tests.factories import triage as factory
 from tests.factories.spine import ATTACK, CANARY, bundle_bytes, report_with_bundle
 from tests.server.factories import client_of, make_party
@@ -69,10 +69,7 @@ def main_of(answer: Any) -> str:
 
 
 def attached(row: Row, name: str, content: bytes, now: datetime) -> str:
-    file = SealedFile(key=vault.key_of(row.pk), name=name, media_type="text/html", limit=1 << 20)
-    file.write(content)
-    intake.attach(row=row, files=[file.finish()], now=now)
-    return str(row.attachments.latest("added_at", "id").pk)
+    return str(attachments.attached(row, content, name=name, media_type="text/html", now=now).pk)
 
 
 def test_the_first_look_acknowledges_the_report_and_the_second_does_not(client: Client, now: datetime) -> None:
