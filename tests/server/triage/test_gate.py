@@ -444,7 +444,6 @@ def test_two_threads_claim_a_report_once(now: datetime) -> None:
     assert GateRun.objects.count() == 1
 
 
-@pytest.mark.django_db(transaction=True)
 def test_suspending_the_target_stops_a_run_that_is_going_on(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     row = report_with_bundle(now).row
     monkeypatch.setattr(running, "LOOK_EVERY", timedelta(0))

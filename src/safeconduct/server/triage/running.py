@@ -6,13 +6,8 @@ Nothing here writes; the calls were set aside before, and the outcome is written
 
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Self
-
-from django.db import connections
 
 from safeconduct.domain.bundle import Bundle, Speaker
 from safeconduct.domain.evidence import Trial
@@ -93,9 +88,9 @@ def attempt(reserved: Reservation, plan: Plan, *, clock: Clock) -> Outcome:
         return Outcome(state=GateState.ERROR, reason=error.message)
     seed = secrets.token_bytes(SEED_BYTES)
     budget = replace(USUAL, calls=plan.trials)
+    watch = Watch(reserved.target, clock=clock)
     try:
-        with Watch(reserved.target, clock=clock) as watch:
-            found = reproduce(bundle, target, seed=seed, clock=clock, budget=budget, listen=watch.listen)
+        found = reproduce(bundle, target, seed=seed, clock=clock, budget=budget, listen=watch.listen)
     except SafeconductError as error:
         spent = target.spent
         return Outcome(state=GateState.ERROR, reason=error.message, calls=spent.calls, tokens=spent.tokens)
@@ -110,24 +105,11 @@ def attempt(reserved: Reservation, plan: Plan, *, clock: Clock) -> Outcome:
 
 
 class Watch:
-    """Stops a run when its target is suspended or its window closes.
-
-    The database is asked from a thread of its own, because a run lives in an event loop.
-    """
+    """Stops a run when its target is suspended or its window closes."""
 
     def __init__(self, target: Target, *, clock: Clock) -> None:
         """Begin; the target was just found to be usable."""
         self._target_id, self._clock, self._looked_at = target.pk, clock, clock()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gate-watch")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._thread.submit(connections.close_all)
-        self._thread.shutdown(wait=True)
 
     def listen(self, _trial: Trial) -> None:
         """Look after a trial, at most every two seconds.
@@ -139,5 +121,5 @@ class Watch:
         if now - self._looked_at < LOOK_EVERY:
             return
         self._looked_at = now
-        if not self._thread.submit(authorizations.is_usable, self._target_id, now=now).result():
+        if not authorizations.is_usable(self._target_id, now=now):
             raise NotPermittedError("the target was suspended, or its window closed", hint="look at the target")
