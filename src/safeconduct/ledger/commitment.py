@@ -103,15 +103,18 @@ class Opening:
             ),
         )
 
-    def to_json(self) -> bytes:
-        """Return the content of the opening file."""
-        document: dict[str, Json] = {
+    def as_json(self) -> dict[str, Json]:
+        """Return the opening as plain data."""
+        return {
             "fields": [one.as_json() for one in self.fields],
             "log_key": self.log_key,
             "salt": encode64(self.salt),
             "v": 1,
         }
-        return canonical_json(document) + b"\n"
+
+    def to_json(self) -> bytes:
+        """Return the content of the opening file."""
+        return canonical_json(self.as_json()) + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes) -> "Opening":

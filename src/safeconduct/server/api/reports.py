@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations for reporters: learn what is needed, report, read and write in the mailbox, fetch the receipt."""
 
-import json
 import secrets
 from datetime import timedelta
 from typing import Annotated, Any
@@ -222,7 +221,7 @@ def received_out(received: Received, request: HttpRequest) -> dict[str, Any]:
         "report_id": received.row.pk,
         "status": received.row.status,
         "acceptance_note": received.acceptance_note,
-        "opening": json.loads(received.opening.to_json()),
+        "opening": received.opening.as_json(),
         "is_new": received.is_new,
         "receipt_due": now_of(request) + timedelta(seconds=settings.SAFECONDUCT.beat_seconds),
     }

@@ -169,7 +169,7 @@ def _with_clocks() -> Iterable[Case]:
 
 
 def _waiting_reports() -> Iterable[Report]:
-    rows = Report.objects.filter(status__in=intake.OPEN).select_related("assessment").defer("body", "opening")
+    rows = Report.objects.filter(status__in=intake.OPEN).select_related("assessment").defer("body")
     return rows.prefetch_related(Prefetch("firings")).order_by("received_at").iterator(chunk_size=200)
 
 

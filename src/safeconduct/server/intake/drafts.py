@@ -26,8 +26,9 @@ from safeconduct.server.audit import ledger, vault
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit.models import Commitment, Event, SubjectKey
 from safeconduct.server.audit.ring import key_ring
+from safeconduct.server.intake.bodies import packed
 from safeconduct.server.intake.models import Attachment, Door, Report
-from safeconduct.server.intake.places import body_place, manifest_place, opening_place
+from safeconduct.server.intake.places import body_place, manifest_place
 from safeconduct.server.intake.storage import StoredFile
 
 GRACE = timedelta(minutes=5)
@@ -64,14 +65,9 @@ def coarse(now: datetime) -> datetime:
 def draft(
     report: ToldReport, *, mailbox: MailboxAddress, door: Door, now: datetime, files: Sequence[StoredFile], key: DataKey
 ) -> Draft:
-    """Return the rows of a report: its body and its opening sealed, its commitment promised under a signature."""
-    value, opening = commit(
-        native.plain(report),
-        [file.sha256 for file in files],
-        entropy=secrets.token_bytes,
-        log_key=ledger.log_key(),
-    )
-    body = native.canonical(report)
+    """Return the rows of a report: its body sealed, its commitment promised under a signature."""
+    told, digests = native.plain(report), [file.sha256 for file in files]
+    value, opening = commit(told, digests, entropy=secrets.token_bytes, log_key=ledger.log_key())
     row = Report(
         door=door,
         mode=report.reporter.mode,
@@ -84,8 +80,8 @@ def draft(
         reply_recipient=mailbox.recipient,
         has_bundle=any(file.is_bundle for file in files),
     )
-    row.body = vault.seal_under(key, pad(body), place=body_place(row.pk))
-    row.opening = vault.seal_under(key, pad(opening.to_json()), place=opening_place(row.pk))
+    content = packed(told, files=digests, opening=opening)
+    row.body = vault.seal_under(key, content, place=body_place(row.pk))
     facts: dict[str, audit.Fact] = {"door": door, "files": len(files)}
     return Draft(
         row=row,

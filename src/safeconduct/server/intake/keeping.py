@@ -36,33 +36,44 @@ class Waiting:
 
 
 class Line:
-    """Those who wait in one process."""
+    """Those who wait in one process. One at a time stores; who is done leaves without waiting for the next."""
 
     def __init__(self) -> None:
         """Begin with nobody."""
-        self._guard = threading.Lock()
-        self._turn = threading.Lock()
+        self._changed = threading.Condition()
         self._waiting: list[Waiting] = []
+        self._is_storing = False
 
     def pass_through(self, mine: Waiting) -> None:
         """Wait until the draft was stored or refused."""
-        with self._guard:
+        with self._changed:
             self._waiting.append(mine)
         while not mine.is_done:
-            with self._turn:
-                if not mine.is_done:
-                    self._store_some()
+            group = self._next_group(mine)
+            if group:
+                self._store(group)
 
-    def _store_some(self) -> None:
-        with self._guard:
+    def _next_group(self, mine: Waiting) -> list[Waiting]:
+        """Return whom to store now, or nobody if mine was stored meanwhile."""
+        with self._changed:
+            self._changed.wait_for(lambda: mine.is_done or not self._is_storing)
+            if mine.is_done:
+                return []
+            self._is_storing = True
             group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            return group
+
+    def _store(self, group: list[Waiting]) -> None:
         try:
             _store_group(group)
         finally:
-            for one in group:
-                if not one.is_done:
-                    one.error = UnavailableError("nothing was saved: storing was broken off", hint="try again")
-                    one.is_done = True
+            with self._changed:
+                for one in group:
+                    if not one.is_done:
+                        one.error = UnavailableError("nothing was saved: storing was broken off", hint="try again")
+                        one.is_done = True
+                self._is_storing = False
+                self._changed.notify_all()
 
 
 _line = Line()

@@ -53,11 +53,11 @@ class Door(models.TextChoices):
 
 
 class Report(models.Model):
-    """One report. `body` is the canonical JSON, padded and sealed; `commitment` is what the ledger holds of it.
+    """One report.
 
-    `lookup` is the SHA-256 of the mailbox's lookup key, `auth` that of its proof for closing and withdrawing;
-    `reply_recipient` the age recipient to which replies may be sealed. `opening` is the sealed opening file, so that
-    the same request gives the same answer and the mailbox can hand it out again.
+    `body` is what was told and the salts of its opening (`bodies`), padded and sealed; `commitment` is what the ledger
+    holds of it. `lookup` is the SHA-256 of the mailbox's lookup key, `auth` that of its proof for closing and withdrawing;
+    `reply_recipient` the age recipient to which replies may be sealed.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_report_id, editable=False)
@@ -72,7 +72,6 @@ class Report(models.Model):
     body = models.BinaryField()
     commitment = models.BinaryField(max_length=DIGEST_BYTES)
     acceptance_note = models.TextField()
-    opening = models.BinaryField()
     lookup = models.BinaryField(max_length=DIGEST_BYTES, unique=True)
     auth = models.BinaryField(max_length=DIGEST_BYTES)
     reply_recipient = models.CharField(max_length=80, blank=True)

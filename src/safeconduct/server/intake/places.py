@@ -9,11 +9,6 @@ def body_place(report_id: str) -> Place:
     return Place(table="intake_report", column="body", row=report_id)
 
 
-def opening_place(report_id: str) -> Place:
-    """Return the place of a report's opening file."""
-    return Place(table="intake_report", column="opening", row=report_id)
-
-
 def manifest_place(attachment_id: str) -> Place:
     """Return the place of an attachment's manifest."""
     return Place(table="intake_attachment", column="manifest", row=attachment_id)

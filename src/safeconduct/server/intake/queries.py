@@ -13,13 +13,13 @@ from safeconduct.domain.parties import Role
 from safeconduct.domain.report import Report as ToldReport
 from safeconduct.domain.safe_json import read_object
 from safeconduct.errors import NotFoundError
-from safeconduct.formats import native
 from safeconduct.ledger.commitment import Opening
 from safeconduct.ledger.receipt import Receipt
 from safeconduct.server.audit import ledger, vault
 from safeconduct.server.intake import storage
+from safeconduct.server.intake.bodies import opening_in, report_in
 from safeconduct.server.intake.models import Attachment, MailboxMessage, Report, ReportStatus
-from safeconduct.server.intake.places import body_place, manifest_place, message_place, opening_place
+from safeconduct.server.intake.places import body_place, manifest_place, message_place
 from safeconduct.server.parties.viewer import Viewer
 
 OPEN = (ReportStatus.RECEIVED, ReportStatus.IN_TRIAGE, ReportStatus.WAITING)
@@ -82,7 +82,7 @@ def opened(row: Report) -> OpenedReport:
         SealError: it was shredded.
     """
     body = vault.open_sealed(bytes(row.body), subject=row.pk, place=body_place(row.pk))
-    return OpenedReport(row=row, told=native.read_report(unpad(body)))
+    return OpenedReport(row=row, told=report_in(body))
 
 
 def mailbox(lookup: bytes) -> Report:
@@ -154,8 +154,8 @@ def opening_of(row: Report) -> Opening:
     Raises:
         SealError: the report was shredded.
     """
-    sealed = vault.open_sealed(bytes(row.opening), subject=row.pk, place=opening_place(row.pk))
-    return Opening.from_json(unpad(sealed))
+    body = vault.open_sealed(bytes(row.body), subject=row.pk, place=body_place(row.pk))
+    return opening_in(body, log_key=ledger.log_key())
 
 
 def receipt_of(row: Report) -> Receipt | None:

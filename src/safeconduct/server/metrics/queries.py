@@ -21,7 +21,7 @@ from safeconduct.server.triage.models import Assessment, GateRun, GateState
 TIERS = tuple(tier.value for tier in reversed(Tier))
 ENDED = frozenset({ReportStatus.WITHDRAWN, ReportStatus.REJECTED, ReportStatus.DUPLICATE, ReportStatus.CLOSED})
 BEATS = 6
-SEALED = ("body", "opening", "acceptance_note")
+SEALED = ("body", "acceptance_note")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,6 @@ class Migration(migrations.Migration):
                 ('body', models.BinaryField()),
                 ('commitment', models.BinaryField(max_length=32)),
                 ('acceptance_note', models.TextField()),
-                ('opening', models.BinaryField()),
                 ('lookup', models.BinaryField(max_length=32, unique=True)),
                 ('auth', models.BinaryField(max_length=32)),
                 ('reply_recipient', models.CharField(blank=True, max_length=80)),
