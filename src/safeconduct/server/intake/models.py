@@ -56,8 +56,8 @@ class Report(models.Model):
     """One report.
 
     `body` is what was told and the salts of its opening (`bodies`), padded and sealed; `commitment` is what the ledger
-    holds of it. `lookup` is the SHA-256 of the mailbox's lookup key, `auth` that of its proof for closing and withdrawing;
-    `reply_recipient` the age recipient to which replies may be sealed.
+    holds of it. `lookup` is the SHA-256 of the mailbox's lookup key, `auth` that of its proof for closing and
+    withdrawing; `reply_recipient` the age recipient to which replies may be sealed.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_report_id, editable=False)
