@@ -96,10 +96,10 @@ class Person:
         """Open a folded part."""
         self.page.locator("main summary", has_text=summary).first.click()
 
-    def press(self, label: str, *, within: str = "main", answered: int = 200) -> None:
-        """Press the button of this label and wait for the page that follows, which may be the form again."""
+    def press(self, label: str, *, within: str = "main", answered: int | tuple[int, ...] = 200) -> int:
+        """Press the button of this label, wait for the page that follows, and return its status."""
         button = self.page.locator(within).get_by_role("button", name=label, exact=True).first
-        self._leave(button.click, answered=answered)
+        return self._leave(button.click, answered=answered)
 
     def say(self, message: str) -> None:
         """Press the button that says this message of the protocol; its words may change, its code may not."""
@@ -109,12 +109,14 @@ class Person:
         """Follow the link of this label."""
         self._leave(self.page.locator(within).get_by_role("link", name=label).first.click)
 
-    def _leave(self, act: Callable[[], Any], *, answered: int = 200) -> None:
+    def _leave(self, act: Callable[[], Any], *, answered: int | tuple[int, ...] = 200) -> int:
         with self.page.expect_navigation(wait_until="load") as found:
             act()
         answer = found.value
         assert answer is not None
-        assert answer.status == answered, (self.page.url, answer.status, self.text())
+        expected = answered if isinstance(answered, tuple) else (answered,)
+        assert answer.status in expected, (self.page.url, answer.status, self.text())
+        return int(answer.status)
 
     def save(self, label: str) -> bytes:
         """Press a button or link that downloads a file and return the file."""

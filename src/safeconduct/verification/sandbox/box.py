@@ -2,9 +2,10 @@
 """Start Python code in the box, talk to it over standard input and output, and end the whole tree.
 
 What the code sees: /usr read-only, the shown folders read-only, a fresh /proc and /dev, one bounded temporary folder,
-no network but its own loopback, no environment but PATH and HOME, no descriptor but the three standard ones. It can
-hand out nothing but its standard output, which is read with a limit. A box must be opened and used in one thread that
-lives at least as long: the kernel ends the box when the thread that started it ends.
+no network but its own loopback, no environment but PATH, HOME and where the libraries of its interpreter are, no
+descriptor but the three standard ones. It can hand out nothing but its standard output, which is read with a limit. A
+box must be opened and used in one thread that lives at least as long: the kernel ends the box when the thread that
+started it ends.
 """
 
 import asyncio
@@ -241,7 +242,7 @@ def _profile(*, packages: int, python: bool) -> list[str]:
     for number in range(packages):
         arguments += ["--ro-bind", f"{{show{number}}}", f"/packages/{number}"]
     if python:
-        arguments += ["--ro-bind", f"{{show{packages}}}", "/python"]
+        arguments += ["--ro-bind", f"{{show{packages}}}", "/python", "--setenv", "LD_LIBRARY_PATH", "/python/lib"]
     size = str(TEMPORARY_BYTES)
     return [
         *arguments,

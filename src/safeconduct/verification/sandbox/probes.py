@@ -266,7 +266,10 @@ def descriptors(_plan: Plan) -> str:
 
 def environment(_plan: Plan) -> str:
     """Find a variable of the host."""
-    return ", ".join(sorted(set(os.environ) - {"PATH", "HOME", "PWD", "LC_CTYPE"}))
+    known = {"PATH", "HOME", "PWD", "LC_CTYPE"}
+    if os.environ.get("LD_LIBRARY_PATH") == "/python/lib":
+        known.add("LD_LIBRARY_PATH")
+    return ", ".join(sorted(set(os.environ) - known))
 
 
 def links_out(_plan: Plan) -> str:
