@@ -38,6 +38,7 @@ CHANGED = (
     "You have sent this form before, with other answers. Press Send again to make a second report with its own mailbox."
     " To add to the first one, open its mailbox instead."
 )
+AGAIN = " Choose your files again: a browser does not keep them."
 
 
 @csrf_exempt
@@ -90,10 +91,17 @@ def _send(request: OpenRequest, filled: Filled, uploads: SealingHandler) -> Http
     if uploads.refusal is not None:
         return _hold(request, filled, token, error=uploads.refusal, about_files=True)
     if freshness is Freshness.TOO_EARLY:
-        return _show(request, filled, LAST, token=token, notice=WAIT, status=HTTPStatus.TOO_MANY_REQUESTS)
+        notice = WAIT + again(uploads)
+        return _show(request, filled, LAST, token=token, notice=notice, status=HTTPStatus.TOO_MANY_REQUESTS)
     if freshness is Freshness.TOO_OLD:
-        return _show(request, filled, LAST, token=new_token(request.now), notice=OLD, status=HTTPStatus.CONFLICT)
+        token, notice = new_token(request.now), OLD + again(uploads)
+        return _show(request, filled, LAST, token=token, notice=notice, status=HTTPStatus.CONFLICT)
     return _receive(request, filled, uploads, token)
+
+
+def again(uploads: SealingHandler) -> str:
+    """Return what to say of files that came with a form which was not taken."""
+    return AGAIN if uploads.stored else ""
 
 
 def _receive(request: OpenRequest, filled: Filled, uploads: SealingHandler, token: FormToken) -> HttpResponse:
@@ -109,7 +117,8 @@ def _receive(request: OpenRequest, filled: Filled, uploads: SealingHandler, toke
             idempotency=f"form {token.number}",
         )
     except ConflictError:
-        return _show(request, filled, LAST, token=new_token(request.now), notice=CHANGED, status=HTTPStatus.CONFLICT)
+        token, notice = new_token(request.now), CHANGED + again(uploads)
+        return _show(request, filled, LAST, token=token, notice=notice, status=HTTPStatus.CONFLICT)
     except SafeconductError as error:
         return _hold(request, filled, token, error=error)
     if received.is_new:
