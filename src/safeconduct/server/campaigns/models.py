@@ -18,6 +18,7 @@ from safeconduct.server.audit import vault
 from safeconduct.server.authorizations.models import Target
 from safeconduct.server.campaigns.places import kept_place
 from safeconduct.server.cases.models import Case, Participant
+from safeconduct.server.intake.models import Report
 
 ID_LENGTH = 40
 DIGEST_LENGTH = 64
@@ -26,6 +27,26 @@ DIGEST_LENGTH = 64
 def new_campaign_id() -> str:
     """Return a fresh identifier of a campaign."""
     return new_id(IdKind.CAMPAIGN, secrets.token_bytes)
+
+
+def new_round_id() -> str:
+    """Return a fresh identifier of a round."""
+    return new_id(IdKind.ROUND, secrets.token_bytes)
+
+
+def new_check_id() -> str:
+    """Return a fresh identifier of a check against a suite."""
+    return new_id(IdKind.SUITE_CHECK, secrets.token_bytes)
+
+
+def new_probe_id() -> str:
+    """Return a fresh identifier of a probe."""
+    return new_id(IdKind.PROBE, secrets.token_bytes)
+
+
+def new_watch_id() -> str:
+    """Return a fresh identifier of a watch."""
+    return new_id(IdKind.WATCH, secrets.token_bytes)
 
 
 class FixClaim(models.Model):
@@ -49,6 +70,7 @@ class CampaignState(models.TextChoices):
 
     QUEUED = "queued", "queued"
     RUNNING = "running", "running"
+    PAUSED = "paused", "paused"
     DECIDED = "decided", "decided"
     CANCELED = "canceled", "canceled"
     FAILED = "failed", "failed"
@@ -72,8 +94,10 @@ class Campaign(models.Model):
     sealed_certificate = models.BinaryField(blank=True)
     sealed_trials = models.BinaryField(blank=True)
     sealed_failure = models.BinaryField(blank=True)
+    sealed_costs = models.BinaryField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     cancel_asked = models.BooleanField(default=False)
+    pause_asked = models.BooleanField(default=False)
     queued_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -117,6 +141,11 @@ class Campaign(models.Model):
         """Return why it could not be run, in words; empty where it could."""
         return self._kept("failure").decode()
 
+    @property
+    def costs(self) -> Json:
+        """Return what it cost, as plain data; empty before its end."""
+        return read_json(self._kept("costs") or b"{}")
+
     def sealed(self, column: str, value: Json) -> bytes:
         """Return a value as it is kept in the column: text as it is, other data as canonical JSON."""
         content = value.encode() if isinstance(value, str) else canonical_json(value)
@@ -126,3 +155,238 @@ class Campaign(models.Model):
         found = bytes(getattr(self, f"sealed_{column}"))
         place = kept_place(self.pk, column)
         return vault.open_sealed(found, subject=self.claim.case_id, place=place) if found else b""
+
+
+class JournalLine(models.Model):
+    """One line of a campaign's journal, sealed: a call that is begun, or what became of it."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="journal")
+    position = models.PositiveIntegerField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        ordering = ("position",)
+        constraints = (
+            models.UniqueConstraint(fields=("campaign", "position"), name="lines_of_a_journal_have_an_order"),
+        )
+
+    def __str__(self) -> str:
+        """Return the place in the journal."""
+        return f"line {self.position} of {self.campaign_id}"
+
+
+class Ruling(models.TextChoices):
+    """What a person says of an answer that the oracle took as a success of the attack."""
+
+    HIT = "hit", "a real success of the attack"
+    MISS = "miss", "no success"
+    UNCLEAR = "unclear", "cannot tell"
+
+
+class Adjudication(models.Model):
+    """What a person said of one trial; a later word on the same trial replaces it, and the record keeps both."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="adjudications")
+    trial = models.PositiveIntegerField()
+    ruling = models.CharField(max_length=8, choices=Ruling.choices)
+    actor = models.CharField(max_length=ID_LENGTH, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("trial",)
+        constraints = (models.UniqueConstraint(fields=("campaign", "trial"), name="one_ruling_for_a_trial"),)
+
+    def __str__(self) -> str:
+        """Return the ruling."""
+        return f"trial {self.trial}: {self.ruling}"
+
+
+class Round(models.Model):
+    """One act of the desk: the flaw of a case is tried on the systems of several vendors, a probe each."""
+
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_round_id, editable=False)
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="rounds")
+    actor = models.CharField(max_length=ID_LENGTH, blank=True)
+    started_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-started_at", "-id")
+
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return self.id
+
+
+class SuiteCheck(models.Model):
+    """The closed and published flaws of a model family, tried on one new version: a probe each.
+
+    It belongs to a campaign that is about to say FIXED, or was asked for by hand (`campaign` is empty). What is asked
+    for by hand belongs to no case, so `family` is sealed with a key of the service.
+    """
+
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_check_id, editable=False)
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")
+    campaign = models.OneToOneField(
+        Campaign, null=True, blank=True, on_delete=models.CASCADE, related_name="suite_check"
+    )
+    family = models.BinaryField()
+    actor = models.CharField(max_length=ID_LENGTH, blank=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-started_at", "-id")
+
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return self.id
+
+
+class SuiteName(models.Model):
+    """One model family in whose suite the flaw of a case is, as a mark that only the key ring can make from a name."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="suite_names")
+    mark = models.CharField(max_length=DIGEST_LENGTH, db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("case", "mark"), name="a_case_is_once_in_a_suite"),)
+
+    def __str__(self) -> str:
+        """Return the case."""
+        return f"{self.case_id} in a suite"
+
+
+class SuiteExclusion(models.Model):
+    """A coordinator keeps the flaw of a case out of every suite, with a sealed reason."""
+
+    case = models.OneToOneField(Case, on_delete=models.CASCADE, related_name="suite_exclusion")
+    reason = models.BinaryField()
+    actor = models.CharField(max_length=ID_LENGTH, blank=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        """Return the case."""
+        return f"{self.case_id} is in no suite"
+
+
+class ProbeState(models.TextChoices):
+    """How far a probe is, or what it found."""
+
+    QUEUED = "queued", "queued"
+    RUNNING = "running", "running"
+    REPRODUCED = "reproduced", "reproduces"
+    NOT_REPRODUCED = "not_reproduced", "does not reproduce"
+    INVALID = "invalid", "cannot be run"
+    ERROR = "error", "could not be asked"
+    CANCELED = "canceled", "canceled"
+
+
+class Probe(models.Model):
+    """A few fresh variants of one case's bundle against one granted target: does the flaw reproduce there?
+
+    `case` is the case whose bundle is asked, and its key seals what came out. `seat` is the vendor whose system was
+    asked and who may see it. A run that a crash left is over: nobody knows what it spent, so what was set aside counts.
+    """
+
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_probe_id, editable=False)
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="probes")
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")
+    seat = models.ForeignKey(Participant, null=True, blank=True, on_delete=models.CASCADE, related_name="probes")
+    round = models.ForeignKey(Round, null=True, blank=True, on_delete=models.CASCADE, related_name="probes")
+    check_run = models.ForeignKey(SuiteCheck, null=True, blank=True, on_delete=models.CASCADE, related_name="probes")
+    state = models.CharField(max_length=14, choices=ProbeState.choices, default=ProbeState.QUEUED)
+    calls = models.PositiveIntegerField(default=0)
+    tokens = models.PositiveBigIntegerField(default=0)
+    reserved = models.PositiveIntegerField(default=0)
+    sealed_detail = models.BinaryField(blank=True)
+    sealed_trials = models.BinaryField(blank=True)
+    queued_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("queued_at", "id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(round__isnull=True) | models.Q(seat__isnull=False),
+                name="a_probe_of_a_round_belongs_to_a_vendor",
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return self.id
+
+
+class WatchState(models.TextChoices):
+    """Whether a watch goes on."""
+
+    ACTIVE = "active", "active"
+    PAUSED = "paused", "paused"
+    STOPPED = "stopped", "stopped"
+    REGRESSED = "regressed", "the flaw is back"
+
+
+class Watch(models.Model):
+    """A verified fix is asked a few fresh variants again and again, until an alarm or until somebody stops it.
+
+    `level` is the bound of the detector: on average at least 1/level calls lie between two false alarms. `report` is
+    the linked finding that an alarm opened.
+    """
+
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_watch_id, editable=False)
+    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, related_name="watch")
+    state = models.CharField(max_length=10, choices=WatchState.choices, default=WatchState.ACTIVE)
+    every_days = models.PositiveSmallIntegerField()
+    draws = models.PositiveSmallIntegerField()
+    level = models.FloatField()
+    reason = models.BinaryField(blank=True)
+    actor = models.CharField(max_length=ID_LENGTH, blank=True)
+    started_at = models.DateTimeField()
+    next_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    report = models.ForeignKey(Report, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ("-started_at", "-id")
+
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return self.id
+
+
+class TurnState(models.TextChoices):
+    """What became of a turn."""
+
+    RUNNING = "running", "running"
+    DONE = "done", "done"
+    FAILED = "failed", "could not be asked"
+
+
+class WatchTurn(models.Model):
+    """One turn of a watch. Its trials are kept sealed; where the detector stands is derived from those of all turns.
+
+    `segment` counts the systems that were seen: another fingerprint begins another one.
+    """
+
+    watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="turns")
+    number = models.PositiveIntegerField()
+    segment = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=8, choices=TurnState.choices, default=TurnState.RUNNING)
+    calls = models.PositiveIntegerField(default=0)
+    tokens = models.PositiveBigIntegerField(default=0)
+    reserved = models.PositiveIntegerField(default=0)
+    sealed_detail = models.BinaryField(blank=True)
+    sealed_trials = models.BinaryField(blank=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (models.UniqueConstraint(fields=("watch", "number"), name="turns_of_a_watch_are_numbered"),)
+
+    def __str__(self) -> str:
+        """Return the number."""
+        return f"turn {self.number} of {self.watch_id}"

@@ -50,6 +50,7 @@ class Door(models.TextChoices):
     FORM = "form", "web form"
     API = "api", "programming interface"
     CLI = "cli", "command line"
+    WATCH = "watch", "regression watch"
 
 
 class Report(models.Model):

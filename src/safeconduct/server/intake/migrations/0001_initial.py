@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.CharField(default=safeconduct.server.intake.models.new_report_id, editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('status', models.CharField(choices=[('received', 'received'), ('in_triage', 'in triage'), ('waiting', 'waiting for the reporter'), ('accepted', 'accepted'), ('rejected', 'not accepted'), ('duplicate', 'already known'), ('withdrawn', 'withdrawn'), ('closed', 'closed')], default='received', max_length=12)),
-                ('door', models.CharField(choices=[('form', 'web form'), ('api', 'programming interface'), ('cli', 'command line')], max_length=8)),
+                ('door', models.CharField(choices=[('form', 'web form'), ('api', 'programming interface'), ('cli', 'command line'), ('watch', 'regression watch')], max_length=8)),
                 ('mode', models.CharField(choices=[('anonymous', 'anonymous'), ('pseudonymous', 'pseudonymous'), ('named', 'named')], default=safeconduct.domain.report.ReporterMode['ANONYMOUS'], max_length=12)),
                 ('received_at', models.DateTimeField()),
                 ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
