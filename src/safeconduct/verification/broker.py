@@ -16,6 +16,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 import httpx
@@ -30,6 +31,23 @@ MAX_ANSWER: Final = 4 << 20
 MAX_AGAIN: Final = 2
 MAX_WAIT: Final = 30.0
 _BUSY: Final = frozenset({429, 503})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How requests are made under the granted address: method, what is added to the path, headers, and the secret's.
+
+    The host and the path are those of the grant; the query belongs to each request.
+    """
+
+    method: str = "POST"
+    suffix: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    key_header: str = "Authorization"
+    key_prefix: str = "Bearer "
+
+
+CHAT: Final = Route(suffix="/chat/completions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +76,13 @@ async def resolve_by_system(host: str, port: int) -> tuple[str, ...]:
 
 def plain_client() -> httpx.AsyncClient:
     """Return a client that takes nothing from the environment and follows no redirect."""
-    return httpx.AsyncClient(trust_env=False, follow_redirects=False, verify=ssl.create_default_context())
+    return httpx.AsyncClient(trust_env=False, follow_redirects=False, verify=_trusted())
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return what the machine trusts; reading it takes longer than a call, so it is read once."""
+    return ssl.create_default_context()
 
 
 class Broker:
@@ -71,8 +95,9 @@ class Broker:
         client: httpx.AsyncClient,
         resolve: Resolver,
         secrets: Mapping[str, Secret] | None = None,
+        route: Route = CHAT,
     ) -> None:
-        """Take the meter with its grant, and the secret that the grant names.
+        """Take the meter with its grant, the secret that the grant names, and how requests are made.
 
         Raises:
             ConfigurationError: the address cannot be used, or no secret has the granted name.
@@ -81,36 +106,39 @@ class Broker:
         self.grant = meter.grant
         self._client = client
         self._resolve = resolve
-        self._url = _checked_url(self.grant.url)
-        self._authorization = _authorization(self.grant, secrets or {})
+        self._route = route
+        self._url = _checked_url(self.grant.url, suffix=route.suffix)
+        self._authorization = _authorization(self.grant, secrets or {}, route=route)
         self._pinned = ""
 
-    async def post(self, body: bytes) -> Exchange:
+    async def post(self, body: bytes, *, query: str = "") -> Exchange:
         """Send the body to the granted address and return the exchange, whatever its status.
+
+        The query is added to the granted address, encoded already.
 
         Raises:
             NotPermittedError: the window is closed, a cap is reached, or the address is forbidden.
             TargetError: the target hung, broke off, or answered too much.
         """
         for _ in range(MAX_AGAIN):
-            exchange, wait = await self._post_once(body)
+            exchange, wait = await self._post_once(body, query)
             if exchange.status not in _BUSY:
                 return exchange
             await self.meter.watch.pause(min(wait, MAX_WAIT))
-        exchange, _ = await self._post_once(body)
+        exchange, _ = await self._post_once(body, query)
         return exchange
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _post_once(self, body: bytes) -> tuple[Exchange, float]:
+    async def _post_once(self, body: bytes, query: str) -> tuple[Exchange, float]:
         """Send the body once; return the exchange and how long a busy target asks to wait."""
         await self.meter.begin_call()
         started = self.meter.watch.seconds()
         try:
             async with asyncio.timeout(self.grant.caps.call_seconds):
-                status, data, wait = await self._send(body)
+                status, data, wait = await self._send(body, query)
         except TimeoutError as error:
             raise TargetError("the target did not answer in time", hint="it hangs or is overloaded") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
@@ -118,16 +146,18 @@ class Broker:
         seconds = self.meter.watch.seconds() - started
         return Exchange(request=body, response=data, status=status, seconds=seconds), wait
 
-    async def _send(self, body: bytes) -> tuple[int, bytes, float]:
+    async def _send(self, body: bytes, query: str) -> tuple[int, bytes, float]:
         """Send one request to the pinned address and read the answer within its limit."""
+        url = self._url.copy_with(host=await self._address())
         request = self._client.build_request(
-            "POST",
-            self._url.copy_with(host=await self._address()),
+            self._route.method,
+            url.copy_with(query=query.encode("ascii")) if query else url,
             content=body,
             headers={
-                "Host": self._url.netloc.decode("ascii"),
                 "Content-Type": "application/json",
                 "Accept": "application/json",
+                **self._route.headers,
+                "Host": self._url.netloc.decode("ascii"),
                 "Accept-Encoding": "identity",
                 **self._authorization,
             },
@@ -171,10 +201,10 @@ def _retry_after(text: str) -> float:
     return 1.0
 
 
-def _checked_url(text: str) -> httpx.URL:
-    """Return the address of the chat interface below the granted one."""
+def _checked_url(text: str, *, suffix: str) -> httpx.URL:
+    """Return the granted address with what the route adds to its path."""
     try:
-        url = httpx.URL(text.rstrip("/") + "/chat/completions")
+        url = httpx.URL(text.rstrip("/") + suffix if suffix else text)
     except httpx.InvalidURL as error:
         raise ConfigurationError("the target's address cannot be read", hint="write https://host/v1") from error
     if url.scheme not in {"http", "https"} or not url.host or url.userinfo or url.query or url.fragment:
@@ -184,7 +214,7 @@ def _checked_url(text: str) -> httpx.URL:
     return url
 
 
-def _authorization(grant: TargetGrant, secrets: Mapping[str, Secret]) -> dict[str, str]:
+def _authorization(grant: TargetGrant, secrets: Mapping[str, Secret], *, route: Route) -> dict[str, str]:
     """Return the header with the secret, if the grant names one."""
     if not grant.secret_name:
         return {}
@@ -200,4 +230,4 @@ def _authorization(grant: TargetGrant, secrets: Mapping[str, Secret]) -> dict[st
         ) from error
     if not text.isprintable():
         raise ConfigurationError("the secret holds control characters", hint="store it again", name=grant.secret_name)
-    return {"Authorization": f"Bearer {text}"}
+    return {route.key_header: route.key_prefix + text}
