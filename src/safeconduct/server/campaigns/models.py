@@ -158,21 +158,20 @@ class Campaign(models.Model):
 
 
 class JournalLine(models.Model):
-    """One line of a campaign's journal, sealed: a call that is begun, or what became of it."""
+    """One call of a campaign, sealed: written down before it is made, and what came of it after."""
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="journal")
-    position = models.PositiveIntegerField()
-    sealed = models.BinaryField()
+    number = models.PositiveIntegerField()
+    sealed_plan = models.BinaryField()
+    sealed_trial = models.BinaryField(blank=True)
 
     class Meta:
-        ordering = ("position",)
-        constraints = (
-            models.UniqueConstraint(fields=("campaign", "position"), name="lines_of_a_journal_have_an_order"),
-        )
+        ordering = ("number",)
+        constraints = (models.UniqueConstraint(fields=("campaign", "number"), name="a_call_is_planned_once"),)
 
     def __str__(self) -> str:
-        """Return the place in the journal."""
-        return f"line {self.position} of {self.campaign_id}"
+        """Return the number of the call."""
+        return f"call {self.number} of {self.campaign_id}"
 
 
 class Ruling(models.TextChoices):

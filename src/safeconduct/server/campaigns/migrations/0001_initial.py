@@ -29,11 +29,12 @@ class Migration(migrations.Migration):
             name='JournalLine',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('sealed', models.BinaryField()),
+                ('number', models.PositiveIntegerField()),
+                ('sealed_plan', models.BinaryField()),
+                ('sealed_trial', models.BinaryField(blank=True)),
             ],
             options={
-                'ordering': ('position',),
+                'ordering': ('number',),
             },
         ),
         migrations.CreateModel(

@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='journalline',
-            constraint=models.UniqueConstraint(fields=('campaign', 'position'), name='lines_of_a_journal_have_an_order'),
+            constraint=models.UniqueConstraint(fields=('campaign', 'number'), name='a_call_is_planned_once'),
         ),
         migrations.AddConstraint(
             model_name='probe',

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The journal of a campaign in the database, sealed under the key of its case.
+
+One row a call: the plan is committed before the call is made, the trial when its answer was judged. After a crash, a
+restart or a pause the run goes on from here, and no call that was planned is made again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from safeconduct.domain.evidence import Arm, Trial
+from safeconduct.domain.instants import parse_instant, utc
+from safeconduct.domain.safe_json import canonical_json, read_json
+from safeconduct.server.audit import vault
+from safeconduct.server.audit.writes import atomic_write
+from safeconduct.server.campaigns.models import Campaign, JournalLine
+from safeconduct.server.campaigns.places import journal_place
+from safeconduct.verification.fields import Fields
+from safeconduct.verification.journal import Entry, Plan
+from safeconduct.verification.trials import MAX_MUTATORS, read_trials, write_trials
+
+
+class SealedJournal:
+    """The journal of one campaign (`verification.journal.Journal`)."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        """Fetch the key of the case once for all lines."""
+        self._campaign_id, self._key = campaign.pk, vault.key_of(campaign.claim.case_id)
+        self._subject = campaign.claim.case_id
+
+    def planned(self, plan: Plan) -> None:
+        """Commit a call before it is made."""
+        sealed = self._seal(plan.number, "plan", _write_plan(plan))
+        with atomic_write():
+            JournalLine.objects.create(campaign_id=self._campaign_id, number=plan.number, sealed_plan=sealed)
+
+    def done(self, trial: Trial) -> None:
+        """Commit what came of a call."""
+        # A line is a whole file of one trial to who reads it; its number is that of the line.
+        sealed = self._seal(trial.number, "trial", write_trials((replace(trial, number=1),)))
+        with atomic_write():
+            JournalLine.objects.filter(campaign_id=self._campaign_id, number=trial.number).update(sealed_trial=sealed)
+
+    def replay(self) -> Iterator[Entry]:
+        """Return the calls of earlier sittings in their order.
+
+        Raises:
+            MalformedError: a line cannot be read.
+            SealError: a line was changed or moved.
+        """
+        for line in JournalLine.objects.filter(campaign_id=self._campaign_id).order_by("number"):
+            plan = _read_plan(self._open(line.number, "plan", bytes(line.sealed_plan)))
+            kept = bytes(line.sealed_trial)
+            yield Entry(plan=plan, trial=self._trial(line.number, kept) if kept else None)
+
+    def _trial(self, number: int, kept: bytes) -> Trial:
+        (trial,) = read_trials(self._open(number, "trial", kept))
+        return replace(trial, number=number)
+
+    def _seal(self, number: int, column: str, content: bytes) -> bytes:
+        return vault.seal_under(self._key, content, place=journal_place(self._campaign_id, number, column))
+
+    def _open(self, number: int, column: str, sealed: bytes) -> bytes:
+        place = journal_place(self._campaign_id, number, column)
+        return vault.open_sealed(sealed, subject=self._subject, place=place)
+
+
+def _write_plan(plan: Plan) -> bytes:
+    return canonical_json(
+        {
+            "number": plan.number,
+            "arm": plan.arm.value,
+            "family": plan.family,
+            "variant": plan.variant,
+            "mutators": list(plan.mutators),
+            "at": utc(plan.at).isoformat(),
+        }
+    )
+
+
+def _read_plan(content: bytes) -> Plan:
+    fields = Fields.of(read_json(content), at="line of the journal")
+    return Plan(
+        number=fields.whole("number", least=1),
+        arm=fields.choice("arm", Arm),
+        family=fields.text("family", limit=200),
+        variant=fields.text("variant", limit=200),
+        mutators=fields.texts("mutators", most=MAX_MUTATORS),
+        at=parse_instant(fields.text("at", limit=40)),
+    )
