@@ -16,7 +16,7 @@ responses allow a broker's or a vendor's record to be compared.
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -37,7 +37,7 @@ from safeconduct.verification.oracles import PreparedOracle
 from safeconduct.verification.path import evidence_paths
 from safeconduct.verification.sampling import require_draws
 from safeconduct.verification.statement import explain
-from safeconduct.verification.trials import read_trials, write_trials
+from safeconduct.verification.trials import digest_of, read_trials
 from safeconduct.verification.variants import HeldOut, require_commitment
 from safeconduct.verification.verdict import Deliberation, deliberate
 
@@ -104,16 +104,14 @@ class CertificateCheck:
         return self.report.verdict
 
 
-def make_certificate(facts: CampaignFacts, trials: Sequence[Trial], signer: SigningKey) -> bytes:
+def make_certificate(facts: CampaignFacts, trials: Collection[Trial], signer: SigningKey) -> bytes:
     """Return the signed envelope over what the trials amount to, as canonical JSON.
 
     Raises:
         VerificationError: the trials do not fit the criterion.
         MalformedError: the criterion contradicts itself, or a fact cannot be written.
     """
-    statement = Statement(
-        subjects=_subjects(facts), predicate_type=PREDICATE_TYPE, predicate=_predicate(facts, tuple(trials))
-    )
+    statement = Statement(subjects=_subjects(facts), predicate_type=PREDICATE_TYPE, predicate=_predicate(facts, trials))
     return sign_statement(statement, signer)
 
 
@@ -155,11 +153,11 @@ def verify_certificate(
 _ALTERED: Final = "the certificate was not made by this rule, or was altered before it was signed"
 
 
-def _deliberate(facts: CampaignFacts, trials: Sequence[Trial]) -> Deliberation:
+def _deliberate(facts: CampaignFacts, trials: Collection[Trial]) -> Deliberation:
     return deliberate(facts.criterion, trials, families=facts.families, benign=facts.benign)
 
 
-def _predicate(facts: CampaignFacts, trials: tuple[Trial, ...]) -> dict[str, Json]:
+def _predicate(facts: CampaignFacts, trials: Collection[Trial]) -> dict[str, Json]:
     """Return the whole predicate; nothing in it is taken from elsewhere, so that it can be recomputed."""
     found = report(_deliberate(facts, trials), halted=facts.halted)
     start = Deliberation.begin(facts.criterion, families=facts.families, benign=facts.benign)
@@ -189,7 +187,7 @@ def _predicate(facts: CampaignFacts, trials: tuple[Trial, ...]) -> dict[str, Jso
         "oracle_sha256": facts.oracle_sha256,
         "commitment": facts.commitment,
         "reveal": {"salt": facts.reveal.salt.hex(), "seed": facts.reveal.seed.hex()},
-        "trials_sha256": hashlib.sha256(write_trials(trials)).hexdigest(),
+        "trials_sha256": digest_of(trials),
         "started_at": utc(facts.started_at).isoformat(),
         "ended_at": utc(facts.ended_at).isoformat(),
         "tool": facts.tool,

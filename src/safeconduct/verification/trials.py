@@ -6,10 +6,12 @@ It comes from strangers, so it is read strictly: unknown and repeated names, num
 without its end and lines out of order are refused. It holds digests of what was sent and received, never the text.
 """
 
+import hashlib
 import io
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
 
 from safeconduct.domain.evidence import Arm, Trial, TrialOutcome
 from safeconduct.domain.instants import parse_instant, utc
@@ -30,25 +32,30 @@ def write_trial(trial: Trial) -> bytes:
     Raises:
         MalformedError: the trial holds what JSON cannot, or its time names no zone.
     """
-    return (
-        canonical_json(
-            {
-                "number": trial.number,
-                "arm": trial.arm.value,
-                "family": trial.family,
-                "variant": trial.variant,
-                "mutators": list(trial.mutators),
-                "request_sha256": trial.request_sha256,
-                "response_sha256": trial.response_sha256,
-                "outcome": trial.outcome.value,
-                "tokens": trial.tokens,
-                "started_at": utc(trial.started_at).isoformat(),
-                "seconds": trial.seconds,
-                "detail": trial.detail,
-            }
-        )
-        + b"\n"
-    )
+    return canonical_json(trial_facts(trial)) + b"\n"
+
+
+def trial_facts(trial: Trial) -> dict[str, Json]:
+    """Return a trial as plain data.
+
+    Raises:
+        MalformedError: its time names no zone.
+    """
+    facts: dict[str, Json] = {
+        "number": trial.number,
+        "arm": trial.arm.value,
+        "family": trial.family,
+        "variant": trial.variant,
+        "mutators": list(trial.mutators),
+        "request_sha256": trial.request_sha256,
+        "response_sha256": trial.response_sha256,
+        "outcome": trial.outcome.value,
+        "tokens": trial.tokens,
+        "started_at": utc(trial.started_at).isoformat(),
+        "seconds": trial.seconds,
+        "detail": trial.detail,
+    }
+    return facts
 
 
 def write_trials(trials: Iterable[Trial]) -> bytes:
@@ -58,6 +65,18 @@ def write_trials(trials: Iterable[Trial]) -> bytes:
         MalformedError: as `write_trial`.
     """
     return b"".join(write_trial(trial) for trial in trials)
+
+
+def digest_of(trials: Iterable[Trial]) -> str:
+    """Return the SHA-256 of the whole file, without making it.
+
+    Raises:
+        MalformedError: as `write_trial`.
+    """
+    digest = hashlib.sha256()
+    for trial in trials:
+        digest.update(write_trial(trial))
+    return digest.hexdigest()
 
 
 def read_trials(data: bytes) -> tuple[Trial, ...]:
@@ -71,17 +90,78 @@ def read_trials(data: bytes) -> tuple[Trial, ...]:
     """
     if data and not data.endswith(b"\n"):
         raise MalformedError("the trials end in the middle of a line", hint="get the whole file")
-    trials = tuple(_trial(line, value) for line, value in read_lines(io.BytesIO(data), limits=LIMITS))
-    for expected, trial in enumerate(trials, start=1):
+    return tuple(stream_trials(io.BytesIO(data)))
+
+
+def stream_trials(stream: BinaryIO) -> Iterator[Trial]:
+    """Yield the trials of a file one by one, so that its size does not matter; raises as `read_trials`."""
+    for expected, (line, value) in enumerate(read_lines(stream, limits=LIMITS), start=1):
+        trial = read_trial(value, at=f"trial on line {line}")
         if trial.number != expected:
             raise MalformedError(
                 f"trial {expected} is missing or out of order", hint="get the whole, unaltered file", number=expected
             )
-    return trials
+        yield trial
 
 
-def _trial(line: int, value: Json) -> Trial:
-    fields = Fields.of(value, at=f"trial on line {line}")
+class TrialLog(Protocol):
+    """Where a running campaign puts its trials."""
+
+    def add(self, trial: Trial) -> None:
+        """Keep one more trial."""
+
+    def all(self) -> Collection[Trial]:
+        """Return all of them, in their order."""
+
+
+class MemoryTrials:
+    """Trials in memory."""
+
+    def __init__(self) -> None:
+        self._trials: list[Trial] = []
+
+    def add(self, trial: Trial) -> None:
+        """Keep one more trial."""
+        self._trials.append(trial)
+
+    def all(self) -> tuple[Trial, ...]:
+        """Return all of them."""
+        return tuple(self._trials)
+
+
+class FileTrials(Collection[Trial]):
+    """Trials in a file: written as they come, read again one by one; memory does not grow with them."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        """Write to `file`, which is open at its beginning; `path` is where it is read again."""
+        self._path = path
+        self._file = file
+        self._count = 0
+
+    def add(self, trial: Trial) -> None:
+        """Write one more trial."""
+        self._file.write(write_trial(trial))
+        self._file.flush()
+        self._count += 1
+
+    def all(self) -> "FileTrials":
+        """Return the trials, which are read when they are asked for."""
+        return self
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Trial]:
+        with self._path.open("rb") as stream:
+            yield from stream_trials(stream)
+
+    def __contains__(self, trial: object) -> bool:
+        return any(one == trial for one in self)
+
+
+def read_trial(value: Json, *, at: str) -> Trial:
+    """Return the trial of one line that was read; raises as `read_trials`."""
+    fields = Fields.of(value, at=at)
     outcome = fields.choice("outcome", TrialOutcome)
     trial = Trial(
         number=fields.whole("number", least=1),
