@@ -254,7 +254,15 @@ def test_a_classifier_sees_no_secret_no_host_and_no_network(tmp_path: Path) -> N
     assert isinstance(answer, Answer)
     reached, environment, passwd, uid = json.loads(answer.replies[0].label)
     assert (reached, passwd, uid) == (False, False, 65534)
-    assert set(environment) <= {"PATH", "HOME", "PWD", "LC_CTYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}
+    assert set(environment) <= {
+        "PATH",
+        "HOME",
+        "PWD",
+        "LC_CTYPE",
+        "LD_LIBRARY_PATH",
+        "OPENBLAS_NUM_THREADS",
+        "OMP_NUM_THREADS",
+    }
 
 
 def test_without_a_sound_sandbox_no_classifier_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
