@@ -335,7 +335,7 @@ def test_a_word_outside_the_vocabulary_is_refused(name: str, change: Callable[[d
         ("attack.json", lambda document: document["families"][0]["chains"][0]["mutators"][0].update(version=2)),
         (
             "attack.json",
-            lambda document: document["families"][0]["chains"][0]["mutators"][0].update(params={"rate": None}),
+            lambda document: document["families"][0]["chains"][0]["mutators"][0].update(params={"rate": 1.0}),
         ),
         (
             "attack.json",
@@ -370,7 +370,7 @@ def test_a_value_of_another_kind_is_refused(name: str, change: Callable[[dict[st
         (
             "attack.json",
             lambda document: document["families"][0]["chains"][0]["mutators"][0].update(
-                params={str(number): 1 for number in range(2001)}
+                name="translation_table", params={"table": {str(number): "x" for number in range(2001)}}
             ),
         ),
     ],

@@ -4,6 +4,7 @@
 import hashlib
 import json
 import subprocess
+import unicodedata
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,7 @@ from safeconduct.domain.bundle import (
     disclosed_part,
 )
 from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.script import Carry, CodeCheck, ParameterKind, Tool, ToolCalled, ToolParameter
 from safeconduct.domain.weakness import FlawClass
 from safeconduct.errors import (
     ConflictError,
@@ -58,51 +60,95 @@ from safeconduct.verification.bundle import (
 from safeconduct.verification.bundle.archive import write_files, zip_files
 from safeconduct.verification.bundle.checks import Level, check_bundle, require_runnable
 from safeconduct.verification.bundle.store import manifest_of
+from safeconduct.verification.fields import NAME
 
 SIGNER = SigningKey.generate("ada", lambda count: b"a" * count)
 OTHER = SigningKey.generate("eve", lambda count: b"e" * count)
 
 texts = st.text(max_size=40)
-params = st.dictionaries(
-    st.text(min_size=1, max_size=10),
-    st.one_of(
-        texts,
-        st.booleans(),
-        st.integers(-1000, 1000),
-        st.floats(allow_nan=False, allow_infinity=False),
-        st.lists(texts, max_size=3).map(tuple),
-        st.dictionaries(texts, texts, max_size=3),
+names = st.from_regex(NAME.pattern, fullmatch=True).map(lambda text: unicodedata.normalize("NFC", text)[:50])
+words = st.from_regex("[a-z][a-z0-9_]{0,9}", fullmatch=True)
+tables = st.dictionaries(st.text(min_size=1, max_size=10), texts, max_size=3)
+rates = st.floats(0, 1)
+leaves = st.one_of(
+    st.builds(Mutator, name=st.just(MutatorName.IDENTITY)),
+    st.builds(
+        Mutator,
+        name=st.sampled_from([MutatorName.LEETSPEAK, MutatorName.ZERO_WIDTH, MutatorName.HOMOGLYPH]),
+        params=st.fixed_dictionaries({}, optional={"rate": rates}),
     ),
-    max_size=4,
+    st.builds(
+        Mutator,
+        name=st.just(MutatorName.SPACING),
+        params=st.fixed_dictionaries({}, optional={"rate": rates, "separator": st.text(max_size=5)}),
+    ),
+    st.builds(
+        Mutator,
+        name=st.just(MutatorName.TRANSLATION_TABLE),
+        params=st.fixed_dictionaries({"table": tables.filter(bool)}),
+    ),
+    st.builds(
+        Mutator,
+        name=st.just(MutatorName.SUFFIX),
+        params=st.fixed_dictionaries({"suffixes": st.lists(texts, min_size=1, max_size=3).map(tuple)}),
+    ),
 )
-mutators = st.builds(Mutator, name=st.sampled_from(MutatorName), params=params)
+mutators = st.recursive(
+    leaves,
+    lambda inner: st.builds(
+        Mutator,
+        name=st.sampled_from([MutatorName.NEST, MutatorName.ONE_OF]),
+        inner=st.lists(inner, min_size=1, max_size=3).map(tuple),
+    ),
+    max_leaves=4,
+)
+checks = st.one_of(
+    st.builds(Canary, text=texts),
+    st.builds(Pattern, pattern=texts, ignore_case=st.booleans()),
+    st.builds(LabelFlip, expected=texts),
+    st.builds(JsonPath, path=texts, equals=texts),
+    st.builds(ToolCalled, tool=words, arguments=tables),
+    st.builds(CodeCheck, file=words.map(lambda word: f"{word}.py")),
+)
+steps = st.builds(
+    Step,
+    role=st.sampled_from(Speaker),
+    template=texts,
+    tool=st.one_of(st.just(""), words),
+    arguments=tables,
+    document=texts,
+    expect=st.lists(checks, max_size=2).map(tuple),
+    carry=st.lists(st.builds(Carry, name=words, pattern=texts), max_size=2).map(tuple),
+)
+tools = st.builds(
+    Tool,
+    name=words,
+    about=texts,
+    parameters=st.lists(
+        st.builds(ToolParameter, name=words, kind=st.sampled_from(ParameterKind), required=st.booleans()), max_size=2
+    ).map(tuple),
+    result=texts,
+)
 attacks = st.builds(
     AttackScript,
-    steps=st.lists(st.builds(Step, role=st.sampled_from(Speaker), template=texts), max_size=3).map(tuple),
-    seeds=st.lists(st.builds(Seed, id=texts, text=texts, part=st.sampled_from(SeedPart)), max_size=3).map(tuple),
+    steps=st.lists(steps, max_size=3).map(tuple),
+    seeds=st.lists(st.builds(Seed, id=names, text=texts, part=st.sampled_from(SeedPart)), max_size=3).map(tuple),
     families=st.lists(
         st.builds(
             Family,
-            name=texts,
+            name=names,
             about=texts,
             chains=st.lists(st.lists(mutators, max_size=3).map(tuple), max_size=3).map(tuple),
             seeds=st.lists(texts, max_size=2).map(tuple),
         ),
         max_size=3,
     ).map(tuple),
-    slots=st.lists(st.builds(Slot, name=texts, values=st.lists(texts, max_size=3).map(tuple)), max_size=2).map(tuple),
+    slots=st.lists(st.builds(Slot, name=words, values=st.lists(texts, max_size=3).map(tuple)), max_size=2).map(tuple),
+    tools=st.lists(tools, max_size=2).map(tuple),
 )
 oracles = st.builds(
     Oracle,
-    checks=st.lists(
-        st.one_of(
-            st.builds(Canary, text=texts),
-            st.builds(Pattern, pattern=texts, ignore_case=st.booleans()),
-            st.builds(LabelFlip, expected=texts),
-            st.builds(JsonPath, path=texts, equals=texts),
-        ),
-        max_size=4,
-    ).map(tuple),
+    checks=st.lists(checks, max_size=4).map(tuple),
     combine=st.sampled_from(Combine),
 )
 

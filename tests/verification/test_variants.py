@@ -26,8 +26,8 @@ from safeconduct.domain.bundle import (
 )
 from safeconduct.domain.evidence import Arm
 from safeconduct.errors import MalformedError, TooLargeError, VerificationError
+from safeconduct.verification.chains import prepare
 from safeconduct.verification.chance import Chance
-from safeconduct.verification.mutators import prepare
 from safeconduct.verification.variants import (
     FamilyGenerator,
     HeldOut,
@@ -248,7 +248,7 @@ def test_the_variant_is_put_into_the_steps() -> None:
         Step(role=Speaker.USER, template="Now: {{prompt}}"),
     )
 
-    assert conversation(steps, ("one", "two")) == (
+    assert conversation(replace(ATTACK, steps=steps), ("one", "two")) == (
         Turn(role=Speaker.SYSTEM, text="Be brief."),
         Turn(role=Speaker.USER, text="Hello."),
         Turn(role=Speaker.ASSISTANT, text="Hi {{prompt}}"),

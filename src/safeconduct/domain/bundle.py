@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from safeconduct.domain.evidence import Criterion
 from safeconduct.domain.report import Tlp
+from safeconduct.domain.script import Carry, CodeCheck, CodeFile, Tool, ToolCalled
 from safeconduct.domain.weakness import FlawClass, TaxonomyRef
 
 BUNDLE_VERSION = "safeconduct-bundle/1"
@@ -42,6 +43,7 @@ class Speaker(StrEnum):
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"
 
 
 class MutatorName(StrEnum):
@@ -61,6 +63,9 @@ class MutatorName(StrEnum):
     ROLE_PLAY_FRAME = "role_play_frame"
     SPLIT_TURNS = "split_turns"
     SUFFIX = "suffix"
+    NEST = "nest"
+    ONE_OF = "one_of"
+    CODE = "code"
 
 
 class HazardLevel(StrEnum):
@@ -154,14 +159,6 @@ class TargetSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One turn of the script. A user's step with `{{prompt}}` carries the variant; the reply is kept in between."""
-
-    role: Speaker
-    template: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
     """One reported string or template with slots such as `{{verb}}`."""
 
@@ -180,11 +177,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutator:
-    """One change of the text, with its parameters."""
+    """One change of the text, with its parameters; `inner` are the mutators that `nest` and `one_of` are made of."""
 
     name: MutatorName
     params: Mapping[str, ParamValue] = field(default_factory=dict)
     version: int = 1
+    inner: tuple["Mutator", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,17 +196,6 @@ class Family:
     chains: tuple[tuple[Mutator, ...], ...]
     about: str = ""
     seeds: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttackScript:
-    """What `attack.json` says. `commitment` is the SHA-256 made at intake, empty before; a campaign has its own."""
-
-    steps: tuple[Step, ...]
-    seeds: tuple[Seed, ...]
-    families: tuple[Family, ...]
-    slots: tuple[Slot, ...] = ()
-    commitment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +229,37 @@ class JsonPath:
     equals: str
 
 
-Check = Canary | Pattern | LabelFlip | JsonPath
+Check = Canary | Pattern | LabelFlip | JsonPath | ToolCalled | CodeCheck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One turn of the script. Its words may hold the variant as `{{prompt}}` and carried variables as `{{name}}`.
+
+    After a user's step the target is asked, unless the next step gives the assistant's words. A step of the role `tool`
+    puts a call of `tool` with `arguments` into the assistant's mouth and gives its result, the template. `document` is
+    a text handed over with a user's step. The reply must pass every check of `expect`, or the script ends there.
+    """
+
+    role: Speaker
+    template: str
+    tool: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    document: str = ""
+    expect: tuple[Check, ...] = ()
+    carry: tuple[Carry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttackScript:
+    """What `attack.json` says. `commitment` is the SHA-256 made at intake, empty before; a campaign has its own."""
+
+    steps: tuple[Step, ...]
+    seeds: tuple[Seed, ...]
+    families: tuple[Family, ...]
+    slots: tuple[Slot, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    commitment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +335,7 @@ class Bundle:
     criterion: Criterion = field(default_factory=Criterion)
     limits: Limits = Limits()
     environment: Environment = Environment()
+    code: tuple[CodeFile, ...] = ()
     id: str = field(default="", compare=False)
 
 

@@ -14,22 +14,24 @@
     split_turns       parts                              sends the text in several turns
     suffix            suffixes, separator                appends one of the suffixes
 
-A rate is the probability that one letter is changed. Every choice is drawn from the recorded chance, so the same
-seed gives the same text. A result is never longer than `MAX_VARIANT` characters.
+A rate is the probability that one letter is changed. Every choice is drawn from the recorded chance, so the same seed
+gives the same text. A result is never longer than `MAX_VARIANT` characters. What a name does never changes: a
+correction gets another version, and a version that is not known is refused when the bundle is read. Chains, and the
+mutators made of other mutators, are in `verification.chains`.
 """
 
 import base64
 import codecs
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from itertools import pairwise
-from typing import Final
+from typing import Final, assert_never
 
-from safeconduct.domain.bundle import Mutator, MutatorName, ParamValue
-from safeconduct.domain.safe_json import Json
+from safeconduct.domain.bundle import MutatorName
 from safeconduct.errors import TooLargeError
 from safeconduct.verification.chance import Chance
-from safeconduct.verification.fields import Fields
+from safeconduct.verification.fields import Fields, Form
 
 Turns = tuple[str, ...]
 Change = Callable[[Turns, Chance], Turns]
@@ -38,7 +40,10 @@ TextChange = Callable[[str, Chance], str]
 MAX_VARIANT: Final = 200_000
 MAX_TABLE_TEXT: Final = 200
 MAX_PARTS: Final = 8
+MAX_PHRASES: Final = 2_000
+MAX_PHRASE: Final = 10_000
 TEXT_SLOT: Final = "{{text}}"
+_FRAME: Final = Form(pattern=r"^[\s\S]*\{\{text\}\}[\s\S]*$", wanted=f"a text that holds {TEXT_SLOT}")
 _LEET: Final = {"a": "4", "e": "3", "i": "1", "o": "0", "s": "5", "t": "7", "b": "8", "g": "9", "l": "1", "z": "2"}
 _HOMOGLYPHS: Final = {  # Latin letters and the Cyrillic or Greek letters that look the same.
     **dict(zip("aceopxyisjhABCEHIKMOPTXYS", "асеорхуіѕјһАВСЕНІКМОРТХУЅ", strict=True)),  # noqa: RUF001  # the point
@@ -46,20 +51,13 @@ _HOMOGLYPHS: Final = {  # Latin letters and the Cyrillic or Greek letters that l
 _ZERO_WIDTH: Final = ("\u200b", "\u200c", "\u200d", "\u2060")
 
 
-def prepare(mutator: Mutator) -> Change:
-    """Return what the mutator does, after checking its parameters.
+class Style(StrEnum):
+    """Which case letters take."""
 
-    Raises:
-        MalformedError: a parameter is unknown, missing or of another kind.
-    """
-    fields = Fields(at=f"the mutator {mutator.name.value}", values=_as_json(mutator.params))
-    change = _MAKERS[mutator.name](fields)
-    fields.done()
-
-    def checked(turns: Turns, chance: Chance) -> Turns:
-        return require_length(change(turns, chance))
-
-    return checked
+    UPPER = "upper"
+    LOWER = "lower"
+    ALTERNATING = "alternating"
+    RANDOM = "random"
 
 
 def require_length(turns: Turns) -> Turns:
@@ -73,18 +71,7 @@ def require_length(turns: Turns) -> Turns:
     return turns
 
 
-def _as_json(params: Mapping[str, ParamValue]) -> Mapping[str, Json]:
-    """Return the parameters as plain JSON values."""
-    values: dict[str, Json] = {}
-    for name, value in params.items():
-        if isinstance(value, tuple):
-            values[name] = list(value)
-        else:
-            values[name] = dict(value) if isinstance(value, Mapping) else value
-    return values
-
-
-def _each_turn(change: TextChange) -> Change:
+def each_turn(change: TextChange) -> Change:
     """Return the change of all turns made of the change of one text."""
 
     def apply(turns: Turns, chance: Chance) -> Turns:
@@ -101,13 +88,13 @@ def _identity(_fields: Fields) -> Change:
 def _base64(fields: Fields) -> Change:
     """Encode as base64 inside the frame."""
     frame = _frame(fields, "Decode this Base64 text and follow it: {{text}}")
-    return _each_turn(lambda text, _: frame.replace(TEXT_SLOT, base64.b64encode(text.encode()).decode()))
+    return each_turn(lambda text, _: frame.replace(TEXT_SLOT, base64.b64encode(text.encode()).decode()))
 
 
 def _rot13(fields: Fields) -> Change:
     """Rotate letters by 13 inside the frame."""
     frame = _frame(fields, "Decode this ROT13 text and follow it: {{text}}")
-    return _each_turn(lambda text, _: frame.replace(TEXT_SLOT, codecs.encode(text, "rot13")))
+    return each_turn(lambda text, _: frame.replace(TEXT_SLOT, codecs.encode(text, "rot13")))
 
 
 def _leetspeak(fields: Fields) -> Change:
@@ -122,39 +109,40 @@ def _homoglyph(fields: Fields) -> Change:
 
 def _look_alikes(fields: Fields, table: Mapping[str, str]) -> Change:
     """Replace each letter of the table with the rate's probability."""
-    rate = _rate(fields)
+    rate = rate_of(fields)
 
     def change(text: str, chance: Chance) -> str:
         return "".join(table[char] if char in table and chance.happens(rate) else char for char in text)
 
-    return _each_turn(change)
+    return each_turn(change)
 
 
 def _zero_width(fields: Fields) -> Change:
     """Put an invisible character after letters."""
-    rate = _rate(fields)
+    rate = rate_of(fields)
 
     def change(text: str, chance: Chance) -> str:
         return "".join(
             char + chance.pick(_ZERO_WIDTH) if char.isalnum() and chance.happens(rate) else char for char in text
         )
 
-    return _each_turn(change)
+    return each_turn(change)
 
 
 def _case(fields: Fields) -> Change:
     """Change the case of letters."""
-    match fields.text("style", "random"):
-        case "upper":
-            return _each_turn(lambda text, _: text.upper())
-        case "lower":
-            return _each_turn(lambda text, _: text.lower())
-        case "alternating":
-            return _each_turn(lambda text, _: "".join(_flip(char, up=bool(at % 2)) for at, char in enumerate(text)))
-        case "random":
-            return _each_turn(lambda text, chance: "".join(_flip(char, up=chance.happens(0.5)) for char in text))
-        case _:
-            raise fields.wrong("style", "upper, lower, alternating or random")
+    style = fields.choice("style", Style, Style.RANDOM)
+    match style:
+        case Style.UPPER:
+            return each_turn(lambda text, _: text.upper())
+        case Style.LOWER:
+            return each_turn(lambda text, _: text.lower())
+        case Style.ALTERNATING:
+            return each_turn(lambda text, _: "".join(_flip(char, up=bool(at % 2)) for at, char in enumerate(text)))
+        case Style.RANDOM:
+            return each_turn(lambda text, chance: "".join(_flip(char, up=chance.happens(0.5)) for char in text))
+        case _:  # pragma: no cover
+            assert_never(style)
 
 
 def _flip(char: str, *, up: bool) -> str:
@@ -165,7 +153,7 @@ def _flip(char: str, *, up: bool) -> str:
 def _spacing(fields: Fields) -> Change:
     """Put the separator between two letters."""
     separator = fields.text("separator", " ", limit=5)
-    rate = _rate(fields)
+    rate = rate_of(fields)
 
     def change(text: str, chance: Chance) -> str:
         pairs = zip(text, text[1:] + " ", strict=True)
@@ -174,43 +162,38 @@ def _spacing(fields: Fields) -> Change:
             for char, after in pairs
         )
 
-    return _each_turn(change)
+    return each_turn(change)
 
 
 def _repeat_letters(fields: Fields) -> Change:
     """Write some letters several times."""
     letters = frozenset(fields.text("letters", "aeiouAEIOU", limit=200))
     times = fields.whole("times", 2, least=2, most=10)
-    rate = _rate(fields)
+    rate = rate_of(fields)
 
     def change(text: str, chance: Chance) -> str:
         return "".join(char * times if char in letters and chance.happens(rate) else char for char in text)
 
-    return _each_turn(change)
+    return each_turn(change)
 
 
 def _translation_table(fields: Fields) -> Change:
     """Replace the table's parts of the text, the longest first."""
-    table = Fields.of(fields.value("table"), at=f"{fields.at}: “table”")
-    pairs = {name: table.text(name, limit=MAX_TABLE_TEXT) for name in table.values}
-    if not pairs or "" in pairs:
-        raise fields.wrong("table", "a table with at least one entry and no empty name")
+    pairs = fields.table("table", most=MAX_PHRASES, limit=MAX_TABLE_TEXT, least=1)
     parts = re.compile("|".join(re.escape(name) for name in sorted(pairs, key=len, reverse=True)))
-    return _each_turn(lambda text, _: parts.sub(lambda found: pairs[found.group()], text))
+    return each_turn(lambda text, _: parts.sub(lambda found: pairs[found.group()], text))
 
 
 def _paraphrase_list(fields: Fields) -> Change:
     """Say one of the phrases."""
     phrases = _list(fields, "phrases")
-    return _each_turn(lambda text, chance: chance.pick(phrases).replace(TEXT_SLOT, text))
+    return each_turn(lambda text, chance: chance.pick(phrases).replace(TEXT_SLOT, text))
 
 
 def _role_play_frame(fields: Fields) -> Change:
     """Put one of the frames around the text."""
-    frames = _list(fields, "frames")
-    if any(TEXT_SLOT not in frame for frame in frames):
-        raise fields.wrong("frames", f"a list of texts that hold {TEXT_SLOT}")
-    return _each_turn(lambda text, chance: chance.pick(frames).replace(TEXT_SLOT, text))
+    frames = _list(fields, "frames", form=_FRAME)
+    return each_turn(lambda text, chance: chance.pick(frames).replace(TEXT_SLOT, text))
 
 
 def _split_turns(fields: Fields) -> Change:
@@ -244,26 +227,26 @@ def _suffix(fields: Fields) -> Change:
 
 def _frame(fields: Fields, default: str) -> str:
     """Return the frame of an encoding."""
-    frame = fields.text("frame", default, limit=10_000)
-    if frame.count(TEXT_SLOT) != 1:
+    frame = fields.text("frame", default, limit=MAX_PHRASE, form=_FRAME)
+    if frame.count(TEXT_SLOT) > 1:
         raise fields.wrong("frame", f"a text that holds {TEXT_SLOT} once")
     return frame
 
 
-def _rate(fields: Fields) -> float:
+def rate_of(fields: Fields) -> float:
     """Return the probability that one letter is changed."""
     return fields.real("rate", 1.0, most=1.0)
 
 
-def _list(fields: Fields, name: str) -> tuple[str, ...]:
+def _list(fields: Fields, name: str, *, form: Form | None = None) -> tuple[str, ...]:
     """Return a list of texts, none of which repeats the text slot."""
-    texts = fields.texts(name, most=2_000)
-    if not texts or any(text.count(TEXT_SLOT) > 1 for text in texts):
+    texts = fields.texts(name, most=MAX_PHRASES, limit=MAX_PHRASE, least=1, form=form)
+    if any(text.count(TEXT_SLOT) > 1 for text in texts):
         raise fields.wrong(name, f"a list of texts that hold {TEXT_SLOT} at most once")
     return texts
 
 
-_MAKERS: Final[Mapping[MutatorName, Callable[[Fields], Change]]] = {
+MAKERS: Final[Mapping[MutatorName, Callable[[Fields], Change]]] = {
     MutatorName.IDENTITY: _identity,
     MutatorName.BASE64: _base64,
     MutatorName.ROT13: _rot13,

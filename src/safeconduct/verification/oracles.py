@@ -5,6 +5,8 @@
     regex       the RE2 expression is found: linear in the reply, with a bound on the compiled program
     label_flip  the classifier answered another label than expected; without a label there is no judgment
     json_path   the reply is JSON and the value at the path equals the text; a reply that is no JSON is a miss
+    tool_call   the target called the tool, and each named argument holds its RE2 expression
+    code        a function of the bundle says so, in the sandbox and with a case handler's approval
 
 Each check says hit, miss or abstain. `any` is a hit if one hits, `all` if every one does; where that cannot be told,
 the answer is abstain, and an abstention is never a pass. Only the number and kind of the deciding check are told: what
@@ -23,7 +25,8 @@ import re2
 from safeconduct.domain.bundle import Canary, Check, Combine, JsonPath, LabelFlip, Normalization, Oracle, Pattern
 from safeconduct.domain.evidence import TrialOutcome
 from safeconduct.domain.safe_json import Json, JsonLimits, canonical_json, read_json
-from safeconduct.errors import MalformedError, TooLargeError
+from safeconduct.domain.script import CodeCheck, ToolCall, ToolCalled
+from safeconduct.errors import MalformedError, NotPermittedError, TooLargeError
 from safeconduct.verification.bundle.writing import oracle_json
 
 MAX_REPLY: Final = 1 << 20
@@ -35,10 +38,11 @@ _PATH_PART: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]{1,6})\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the target answered: text, and for a classifier the label."""
+    """What the target answered: text, for a classifier the label, for an agent the tools that it called."""
 
     text: str
     label: str = ""
+    calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,7 @@ class Judgment:
 
 
 Judge = Callable[[Reply], TrialOutcome]
+Search = Callable[[str], str | None]
 
 
 class PreparedOracle:
@@ -109,6 +114,10 @@ def kind_of(check: Check) -> str:
             return "label_flip"
         case JsonPath():
             return "json_path"
+        case ToolCalled():
+            return "tool_call"
+        case CodeCheck():
+            return "code"
         case _:  # pragma: no cover
             assert_never(check)
 
@@ -118,6 +127,7 @@ def prepare_check(check: Check) -> Judge:
 
     Raises:
         MalformedError: it can never judge anything.
+        NotPermittedError: it is code of the bundle, which has not been approved.
     """
     match check:
         case Canary():
@@ -128,6 +138,10 @@ def prepare_check(check: Check) -> Judge:
             return _label_flip(check)
         case JsonPath():
             return _json_path(check)
+        case ToolCalled():
+            return _tool_called(check)
+        case CodeCheck():
+            raise NotPermittedError("a check is code of the bundle", hint="a case handler must approve it first")
         case _:  # pragma: no cover
             assert_never(check)
 
@@ -160,13 +174,25 @@ def _canary(check: Canary) -> Judge:
 
 
 def _pattern(check: Pattern) -> Judge:
-    """Compile the expression."""
+    """Look for the expression."""
+    found = compile_expression(check.pattern, ignore_case=check.ignore_case)
+    return lambda reply: _said(hit=found(reply.text) is not None)
+
+
+def compile_expression(pattern: str, *, ignore_case: bool = False, groups: int | None = None) -> Search:
+    """Return a search for an RE2 expression, which takes time in proportion to the text.
+
+    The search answers the first group if `groups` is 1, otherwise what was found; None where nothing is.
+
+    Raises:
+        MalformedError: it is not RE2, compiles to too much, finds the empty text, or has another number of groups.
+    """
     options = re2.Options()
     options.max_mem = MAX_PATTERN_MEMORY
     options.log_errors = False
-    options.case_sensitive = not check.ignore_case
+    options.case_sensitive = not ignore_case
     try:
-        compiled = re2.compile(check.pattern, options)
+        compiled = re2.compile(pattern, options)
     except re2.error as error:
         raise MalformedError(
             "a regular expression is not RE2 or compiles to too much",
@@ -174,7 +200,14 @@ def _pattern(check: Pattern) -> Judge:
         ) from error
     if compiled.search("") is not None:
         raise MalformedError("a regular expression matches the empty text", hint="every reply would be a hit")
-    return lambda reply: _said(hit=compiled.search(reply.text) is not None)
+    if groups is not None and compiled.groups != groups:
+        raise MalformedError(f"a regular expression has {compiled.groups} groups", hint=f"it needs {groups}")
+
+    def search(text: str) -> str | None:
+        found = compiled.search(text)
+        return None if found is None else found.group(groups or 0)
+
+    return search
 
 
 def _label_flip(check: LabelFlip) -> Judge:
@@ -202,6 +235,24 @@ def _json_path(check: JsonPath) -> Judge:
         return _said(hit=_as_text(_follow(document, parts)) == check.equals)
 
     return judge
+
+
+def _tool_called(check: ToolCalled) -> Judge:
+    """Look at the calls."""
+    if not check.tool:
+        raise MalformedError("a check of tool calls names no tool", hint="name the tool")
+    wanted = {name: compile_expression(pattern) for name, pattern in check.arguments.items()}
+
+    def fits(call: ToolCall) -> bool:
+        given = {name: argument_text(call.arguments[name]) for name in wanted if name in call.arguments}
+        return call.tool == check.tool and all(name in given and find(given[name]) for name, find in wanted.items())
+
+    return lambda reply: _said(hit=any(fits(call) for call in reply.calls))
+
+
+def argument_text(value: Json) -> str:
+    """Return an argument as the expressions see it: a text as it is, everything else as canonical JSON."""
+    return value if isinstance(value, str) else canonical_json(value).decode()
 
 
 def _follow(document: Json, parts: Sequence[str | int]) -> Json:

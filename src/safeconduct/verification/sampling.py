@@ -7,14 +7,14 @@ submission. So the draws of a finished campaign can be made again from the revea
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-from safeconduct.domain.bundle import BenignControl, Bundle, Oracle, Speaker, Step
+from safeconduct.domain.bundle import AttackScript, BenignControl, Bundle, Oracle, Speaker, Step
 from safeconduct.domain.evidence import Arm, Criterion, Trial
 from safeconduct.errors import VerificationError
 from safeconduct.verification.chance import Chance
-from safeconduct.verification.variants import FamilyGenerator, HeldOut, Turn, conversation
+from safeconduct.verification.variants import PROMPT, FamilyGenerator, HeldOut, Turn, conversation
 from safeconduct.verification.verdict import POOLED, Call, Deliberation
 
 
@@ -40,7 +40,7 @@ class Sampler:
             MalformedError: a mutator, a seed or a slot cannot be used.
         """
         self._seed = seed
-        self._steps = bundle.attack.steps
+        self._attack = bundle.attack
         self._controls = bundle.benign
         self._families = {family.name: FamilyGenerator(bundle.attack, family) for family in bundle.attack.families}
         self._drawn: Counter[tuple[Arm, str]] = Counter()
@@ -53,13 +53,13 @@ class Sampler:
         """
         match call.arm:
             case Arm.ASSAY | Arm.EFFICACY:
-                return self._attack(call, included)
+                return self._variant(call, included)
             case Arm.BENIGN_BEFORE | Arm.BENIGN_AFTER:
                 return self._control(call)
             case _:  # pragma: no cover
                 assert_never(call.arm)
 
-    def _attack(self, call: Call, included: Sequence[str]) -> Draw:
+    def _variant(self, call: Call, included: Sequence[str]) -> Draw:
         """Return a fresh variant of the family."""
         family = call.family
         if family == POOLED:
@@ -71,7 +71,7 @@ class Sampler:
             family=family,
             variant=variant.id,
             mutators=variant.mutators,
-            script=conversation(self._steps, variant.turns),
+            script=conversation(self._attack, variant.turns),
         )
 
     def _control(self, call: Call) -> Draw:
@@ -83,7 +83,7 @@ class Sampler:
             family="",
             variant=control.id,
             mutators=(),
-            script=control_script(self._steps, control),
+            script=control_script(self._attack, control),
             control=control,
         )
 
@@ -94,10 +94,15 @@ class Sampler:
         return count
 
 
-def control_script(steps: Sequence[Step], control: BenignControl) -> tuple[Turn, ...]:
-    """Return the control prompt as the only user's turn, under the system's words of the script."""
-    system = tuple(Turn(role=step.role, text=step.template) for step in steps if step.role is Speaker.SYSTEM)
-    return (*system, Turn(role=Speaker.USER, text=control.prompt))
+def control_script(attack: AttackScript, control: BenignControl) -> tuple[Turn, ...]:
+    """Return the control prompt as the only user's turn, under the system's words of the script and with its tools.
+
+    The tools answer benign calls with what they hold beside the variant.
+    """
+    system = [step for step in attack.steps if step.role is Speaker.SYSTEM]
+    asked = Step(role=Speaker.USER, template=PROMPT)
+    benign = tuple(replace(tool, result=tool.result.replace(PROMPT, "")) for tool in attack.tools)
+    return conversation(replace(attack, steps=(*system, asked), tools=benign), (control.prompt,))
 
 
 def oracle_of(control: BenignControl) -> Oracle:

@@ -14,22 +14,24 @@ committed, where salt and seed have 32 bytes each and the set is canonical JSON 
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from safeconduct.domain.bundle import PROMPT_SLOT, AttackScript, Family, Seed, SeedPart, Speaker, Step
+from safeconduct.domain.bundle import PROMPT_SLOT, AttackScript, Check, Family, Seed, SeedPart, Speaker, Step
 from safeconduct.domain.evidence import Arm
 from safeconduct.domain.ids import Entropy
 from safeconduct.domain.safe_json import canonical_json
+from safeconduct.domain.script import Carry, Tool, ToolCall
 from safeconduct.errors import MalformedError, VerificationError
+from safeconduct.verification.chains import CodeRoom, name_of, prepare_chain
 from safeconduct.verification.chance import Chance
-from safeconduct.verification.mutators import Change, Turns, prepare, require_length
+from safeconduct.verification.mutators import Change, Turns, require_length
 
 SALT_LENGTH: Final = 32
 SEED_LENGTH: Final = 32
 MAX_TURNS: Final = 64
 _SLOT: Final = re.compile(r"\{\{([a-z][a-z0-9_]{0,49})\}\}")
-_PROMPT: Final = "{{" + PROMPT_SLOT + "}}"
+PROMPT: Final = "{{" + PROMPT_SLOT + "}}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,29 @@ class HeldOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A place in a turn's text where a carried variable is put in."""
+
+    at: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One message of a conversation. An assistant's turn with no text is where the target's reply goes."""
+    """One message of a conversation; `verification.dialogue` says when the target is asked.
+
+    A turn of the role `tool` is a call and its result, the text. `tools` are on offer with this turn, each with the
+    result it would give. `expect` and `carry` speak of the reply to this turn.
+    """
 
     role: Speaker
     text: str
+    document: str = ""
+    call: ToolCall | None = None
+    tools: tuple[Tool, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    expect: tuple[Check, ...] = ()
+    carry: tuple[Carry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,19 +124,18 @@ def require_commitment(attack: AttackScript, held_out: HeldOut, *, commitment: s
 class FamilyGenerator:
     """Draws the variants of one family; prepared once, so that a bad parameter is found before the first call."""
 
-    def __init__(self, attack: AttackScript, family: Family) -> None:
+    def __init__(self, attack: AttackScript, family: Family, *, code: CodeRoom | None = None) -> None:
         """Prepare chains, seeds and slots.
 
         Raises:
             MalformedError: a mutator, a seed or a slot of the family cannot be used.
+            TooLargeError: mutators are nested too deep or do too much.
+            NotPermittedError: a mutator is code of the bundle, and `code` is not there to run it.
         """
         self.name = family.name
         self._seeds = seeds_of(attack, family)
         self._slots = {slot.name: slot.values for slot in attack.slots}
-        self._chains = tuple(
-            (tuple(mutator.name.value for mutator in chain), tuple(prepare(mutator) for mutator in chain))
-            for chain in family.chains
-        )
+        self._chains = tuple((tuple(map(name_of, chain)), prepare_chain(chain, code=code)) for chain in family.chains)
         if not self._seeds or not self._chains:
             raise MalformedError("a family has no seeds or no chains", hint="give it both", family=family.name)
         for seed in self._seeds:
@@ -152,18 +171,49 @@ def seeds_of(attack: AttackScript, family: Family) -> tuple[Seed, ...]:
     return held_out or named
 
 
-def conversation(steps: tuple[Step, ...], turns: Turns) -> tuple[Turn, ...]:
+def conversation(attack: AttackScript, turns: Turns) -> tuple[Turn, ...]:
     """Return the script with the variant in it.
 
-    A user's step that holds `{{prompt}}` becomes one turn for each turn of the variant.
+    A user's step that holds `{{prompt}}` becomes one turn for each turn of the variant. A document, a call's result and
+    a tool's result take the turns of the variant as lines of one text.
     """
+    whole = "\n".join(turns)
+    carried = frozenset(carry.name for step in attack.steps for carry in step.carry)
+    tools = tuple(replace(tool, result=tool.result.replace(PROMPT, whole)) for tool in attack.tools)
     script: list[Turn] = []
-    for step in steps:
-        if step.role is Speaker.USER and _PROMPT in step.template:
-            script.extend(Turn(role=Speaker.USER, text=step.template.replace(_PROMPT, text)) for text in turns)
-        else:
-            script.append(Turn(role=step.role, text=step.template))
+    for number, step in enumerate(attack.steps, start=1):
+        parts = turns if step.role is Speaker.USER and PROMPT in step.template else (whole,)
+        made = [_turn(step, part, carried=carried, tools=tools) for part in parts]
+        # The document comes with the first words; what is expected and carried is of the reply to the last.
+        made[0] = replace(made[0], document=step.document.replace(PROMPT, whole), call=_call(step, number))
+        made[-1] = replace(made[-1], expect=step.expect, carry=step.carry)
+        script.extend(made)
     return tuple(script)
+
+
+def _turn(step: Step, prompt: str, *, carried: frozenset[str], tools: tuple[Tool, ...]) -> Turn:
+    """Return one turn of a step; words of the prompt that look like a variable stay words."""
+    if step.role not in {Speaker.USER, Speaker.TOOL}:
+        prompt = PROMPT
+    text, gaps, last = "", [], 0
+    for found in _SLOT.finditer(step.template):
+        name = found.group(1)
+        text += step.template[last : found.start()]
+        last = found.end()
+        if name == PROMPT_SLOT:
+            text += prompt
+        elif name in carried:
+            gaps.append(Gap(at=len(text), name=name))
+        else:
+            text += found.group()
+    return Turn(role=step.role, text=text + step.template[last:], gaps=tuple(gaps), tools=tools)
+
+
+def _call(step: Step, number: int) -> ToolCall | None:
+    """Return the call that a tool's step puts into the assistant's mouth."""
+    if step.role is not Speaker.TOOL:
+        return None
+    return ToolCall(tool=step.tool, arguments=dict(step.arguments), id=f"step_{number}")
 
 
 def _require_slots(seed: Seed, slots: Mapping[str, tuple[str, ...]]) -> None:

@@ -5,59 +5,46 @@ A name that is not known is refused, and so is a value outside its vocabulary: a
 calls on somebody's model, so nothing in it may be guessed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from safeconduct.domain.bundle import (
     BUNDLE_VERSION,
     About,
     Adapter,
-    AttackScript,
     BenignControl,
     Canary,
     Check,
     Combine,
     Environment,
-    Family,
     HazardLevel,
     JsonPath,
     LabelFlip,
     Limits,
-    Mutator,
-    MutatorName,
     Network,
     Normalization,
     Oracle,
     Package,
-    ParamValue,
     Pattern,
     Safety,
     Sampling,
     ScoreLabels,
-    Seed,
-    SeedPart,
-    Slot,
-    Speaker,
-    Step,
     TargetSpec,
 )
-from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.evidence import Criterion, JudgeCalibration
 from safeconduct.domain.report import Tlp
-from safeconduct.domain.safe_json import Json
+from safeconduct.domain.script import CodeCheck, ToolCalled
 from safeconduct.domain.weakness import FlawClass, TaxonomyRef
-from safeconduct.errors import TooLargeError, UnknownValueError
-from safeconduct.verification.fields import Fields
+from safeconduct.verification.fields import Fields, Form
 
-MAX_SEEDS: Final = 20_000
-MAX_FAMILIES: Final = 100
-MAX_CHAINS: Final = 100
-MAX_CHAIN: Final = 8
-MAX_STEPS: Final = 50
-MAX_SLOTS: Final = 50
-MAX_SLOT_VALUES: Final = 2_000
-MAX_PARAMS: Final = 2_000
 MAX_CHECKS: Final = 50
 MAX_TEXT: Final = 50_000
+MAX_PATTERN: Final = 2_000
+TOOL_NAME: Final = Form(pattern="^[A-Za-z0-9_-]+$", wanted="a name of letters, digits, - and _")
+CODE_NAME: Final = Form(
+    pattern=r"^[a-z][a-z0-9_]*\.py$", wanted="the name of a file in the folder code, such as judge.py"
+)
+TAXONOMY: Final = Form(pattern="^[^/]+/[^/]+/.+$", wanted="framework/edition/id, for example owasp-llm/2025/LLM01")
 _DEFAULT_CRITERION: Final = Criterion()
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -68,14 +55,15 @@ def read_about(fields: Fields) -> About:
     Raises:
         UnknownValueError: the schema version is not ours.
     """
-    version = fields.text("schema_version", limit=100)
-    if version != BUNDLE_VERSION:
-        raise UnknownValueError("the bundle has another schema version", hint=f"this tool reads {BUNDLE_VERSION}")
     return About(
+        schema_version=fields.constant("schema_version", BUNDLE_VERSION),
         title=fields.text("title", limit=500),
         flaw_class=fields.choice("class", FlawClass),
         created=fields.moment("created"),
-        taxonomy=tuple(TaxonomyRef.parse(text) for text in fields.texts("taxonomy", most=50, default=True)),
+        taxonomy=tuple(
+            TaxonomyRef.parse(text)
+            for text in fields.texts("taxonomy", most=50, default=True, limit=200, form=TAXONOMY)
+        ),
         case_id=fields.text("case_id", "", limit=100),
         author_key_id=fields.text("author_key_id", "", limit=200),
         license=fields.text("license", "", limit=100),
@@ -125,85 +113,6 @@ def _sampling(fields: Fields) -> Sampling:
     )
 
 
-def read_attack(fields: Fields) -> AttackScript:
-    """Return what `attack.json` says."""
-    return AttackScript(
-        steps=fields.each("steps", _step, most=MAX_STEPS),
-        seeds=fields.each("seeds", _seed, most=MAX_SEEDS),
-        families=fields.each("families", _family, most=MAX_FAMILIES),
-        slots=fields.each("slots", _slot, most=MAX_SLOTS, default=True),
-        commitment=fields.text("commitment", "", limit=64),
-    )
-
-
-def _step(fields: Fields) -> Step:
-    """Return one turn of the script."""
-    return Step(role=fields.choice("role", Speaker), template=fields.text("template", limit=MAX_TEXT))
-
-
-def _seed(fields: Fields) -> Seed:
-    """Return one seed."""
-    return Seed(
-        id=fields.text("id", limit=200),
-        text=fields.text("text", limit=MAX_TEXT),
-        part=fields.choice("part", SeedPart, SeedPart.DISCLOSED),
-    )
-
-
-def _slot(fields: Fields) -> Slot:
-    """Return one slot and its values."""
-    return Slot(name=fields.text("name", limit=50), values=fields.texts("values", most=MAX_SLOT_VALUES))
-
-
-def _family(fields: Fields) -> Family:
-    """Return one family of mutator chains."""
-    chains = fields.each("chains", _chain, most=MAX_CHAINS)
-    return Family(
-        name=fields.text("name", limit=100),
-        chains=chains,
-        about=fields.text("about", "", limit=2_000),
-        seeds=fields.texts("seeds", most=MAX_SEEDS, default=True),
-    )
-
-
-def _chain(fields: Fields) -> tuple[Mutator, ...]:
-    """Return one chain: mutators applied from left to right."""
-    return fields.each("mutators", _mutator, most=MAX_CHAIN)
-
-
-def _mutator(fields: Fields) -> Mutator:
-    """Return one mutator with its parameters."""
-    return Mutator(
-        name=fields.choice("name", MutatorName),
-        params=_params(fields) if fields.has("params") else {},
-        version=fields.whole("version", 1, least=1, most=1),
-    )
-
-
-def _params(fields: Fields) -> Mapping[str, ParamValue]:
-    """Return the parameters of a mutator: texts, numbers, lists of texts and tables of texts."""
-    inner = Fields.of(fields.value("params"), at=f"{fields.at}: “params”")
-    if len(inner.values) > MAX_PARAMS:
-        raise TooLargeError(f"{fields.at} has more than {MAX_PARAMS} parameters", limit=MAX_PARAMS)
-    return {name: _param(inner, name) for name in inner.values}
-
-
-def _param(fields: Fields, name: str) -> ParamValue:
-    """Return one parameter."""
-    fields.asked.add(name)
-    value: Json = fields.values[name]
-    if isinstance(value, list):
-        return fields.texts(name, most=MAX_PARAMS)
-    if isinstance(value, dict):
-        table = Fields.of(value, at=f"{fields.at}: “{name}”")
-        return {key: table.text(key, limit=MAX_TEXT) for key in value}
-    if isinstance(value, str):
-        return fields.text(name, limit=MAX_TEXT)
-    if isinstance(value, bool | int | float):
-        return value
-    raise fields.wrong(name, "a text, a number, a list or a table of texts")
-
-
 def read_oracle(fields: Fields) -> Oracle:
     """Return what `oracle.json` says."""
     return Oracle(
@@ -219,21 +128,52 @@ def read_check(fields: Fields) -> Check:
     Raises:
         UnknownValueError: no check of ours has this kind.
     """
-    match fields.text("kind", limit=50):
-        case "canary":
-            normalization = fields.choice("normalization", Normalization, Normalization.EXACT)
-            return Canary(text=fields.text("text", limit=10_000), normalization=normalization)
-        case "regex":
-            ignore_case = fields.flag("ignore_case", default=False)
-            return Pattern(pattern=fields.text("pattern", limit=2_000), ignore_case=ignore_case)
-        case "label_flip":
-            return LabelFlip(expected=fields.text("expected", limit=100))
-        case "json_path":
-            return JsonPath(path=fields.text("path", limit=500), equals=fields.text("equals", limit=10_000))
-        case _:
-            raise UnknownValueError(
-                f"{fields.at}: “kind” is not in the vocabulary", hint="one of canary, json_path, label_flip, regex"
-            )
+    return fields.tagged("kind", _CHECKS)
+
+
+def _canary(fields: Fields) -> Check:
+    """Return a canary."""
+    normalization = fields.choice("normalization", Normalization, Normalization.EXACT)
+    return Canary(text=fields.text("text", limit=10_000), normalization=normalization)
+
+
+def _pattern(fields: Fields) -> Check:
+    """Return a regular expression."""
+    ignore_case = fields.flag("ignore_case", default=False)
+    return Pattern(pattern=fields.text("pattern", limit=MAX_PATTERN), ignore_case=ignore_case)
+
+
+def _label_flip(fields: Fields) -> Check:
+    """Return a comparison of labels."""
+    return LabelFlip(expected=fields.text("expected", limit=100))
+
+
+def _json_path(fields: Fields) -> Check:
+    """Return a path into a reply."""
+    return JsonPath(path=fields.text("path", limit=500), equals=fields.text("equals", limit=10_000))
+
+
+def _tool_called(fields: Fields) -> Check:
+    """Return a look at the tools that were called."""
+    return ToolCalled(
+        tool=fields.text("tool", limit=64, form=TOOL_NAME),
+        arguments=fields.table("arguments", most=50, limit=MAX_PATTERN),
+    )
+
+
+def _code(fields: Fields) -> Check:
+    """Return a judge that is code of the bundle."""
+    return CodeCheck(file=fields.text("file", limit=60, form=CODE_NAME))
+
+
+_CHECKS: Final[Mapping[str, Callable[[Fields], Check]]] = {
+    "canary": _canary,
+    "regex": _pattern,
+    "label_flip": _label_flip,
+    "json_path": _json_path,
+    "tool_call": _tool_called,
+    "code": _code,
+}
 
 
 def read_control(fields: Fields) -> BenignControl:
@@ -264,6 +204,18 @@ def read_criterion(fields: Fields) -> Criterion:
             "max_assay_calls_per_family", base.max_assay_calls_per_family, most=10_000_000
         ),
         max_benign_pairs=fields.whole("max_benign_pairs", base.max_benign_pairs, most=1_000_000),
+        judge=fields.one("judge", read_calibration) if fields.has("judge") else None,
+    )
+
+
+def read_calibration(fields: Fields) -> JudgeCalibration:
+    """Return how a judge did on answers whose truth was known."""
+    return JudgeCalibration(
+        positives=fields.whole("positives", most=10_000_000),
+        found=fields.whole("found", most=10_000_000),
+        negatives=fields.whole("negatives", 0, most=10_000_000),
+        cleared=fields.whole("cleared", 0, most=10_000_000),
+        source=fields.text("source", "", limit=2_000),
     )
 
 

@@ -17,7 +17,7 @@ from safeconduct.crypto.signing import SigningKey, VerifyKey
 from safeconduct.domain.bundle import BenignControl, Bundle
 from safeconduct.domain.safe_json import Json, read_json
 from safeconduct.errors import IncompleteError, MalformedError, TooLargeError, VerificationError
-from safeconduct.verification.bundle import reading
+from safeconduct.verification.bundle import reading, scripts
 from safeconduct.verification.bundle.archive import (
     DATA_FILES,
     MANIFEST_FILE,
@@ -92,7 +92,7 @@ def bundle_of(opened: BundleFiles) -> Bundle:
     return Bundle(
         about=_part(files, "bundle.json", reading.read_about),
         target=_part(files, "target.json", reading.read_target),
-        attack=_part(files, "attack.json", reading.read_attack),
+        attack=_part(files, "attack.json", scripts.read_attack),
         oracle=_part(files, "oracle.json", reading.read_oracle),
         benign=_controls(files[BENIGN_FILE]),
         criterion=_part(files, "criterion.json", reading.read_criterion),

@@ -25,9 +25,11 @@ from safeconduct.domain.bundle import (
     Oracle,
     ParamValue,
     Pattern,
+    Step,
     TargetSpec,
 )
 from safeconduct.domain.safe_json import Json
+from safeconduct.domain.script import CodeCheck, Tool, ToolCalled
 from safeconduct.verification.criterion import criterion_terms
 
 BENIGN_FILE: Final = "benign.jsonl"
@@ -96,12 +98,32 @@ def _target(target: TargetSpec) -> dict[str, Json]:
 def _attack(attack: AttackScript) -> dict[str, Json]:
     """Return `attack.json`."""
     return {
-        "steps": [{"role": step.role.value, "template": step.template} for step in attack.steps],
+        "steps": [_step(step) for step in attack.steps],
         "seeds": [{"id": seed.id, "text": seed.text, "part": seed.part.value} for seed in attack.seeds],
         "slots": [{"name": slot.name, "values": list(slot.values)} for slot in attack.slots],
         "families": [_family(family) for family in attack.families],
+        "tools": [_tool(tool) for tool in attack.tools],
         "commitment": attack.commitment,
     }
+
+
+def _step(step: Step) -> dict[str, Json]:
+    """Return one step; what most steps do not have is left out where it is empty."""
+    document: dict[str, Json] = {"role": step.role.value, "template": step.template}
+    further: dict[str, Json] = {
+        "tool": step.tool,
+        "arguments": dict(step.arguments),
+        "document": step.document,
+        "expect": [_check(check) for check in step.expect],
+        "carry": [{"name": carry.name, "pattern": carry.pattern} for carry in step.carry],
+    }
+    return document | {name: value for name, value in further.items() if value}
+
+
+def _tool(tool: Tool) -> dict[str, Json]:
+    """Return one tool on offer."""
+    parameters = [{**asdict(parameter), "kind": parameter.kind.value} for parameter in tool.parameters]
+    return {"name": tool.name, "about": tool.about, "parameters": list[Json](parameters), "result": tool.result}
 
 
 def _family(family: Family) -> dict[str, Json]:
@@ -117,7 +139,10 @@ def _family(family: Family) -> dict[str, Json]:
 def _mutator(mutator: Mutator) -> dict[str, Json]:
     """Return one mutator."""
     params: dict[str, Json] = {name: _param(value) for name, value in mutator.params.items()}
-    return {"name": mutator.name.value, "version": mutator.version, "params": params}
+    document: dict[str, Json] = {"name": mutator.name.value, "version": mutator.version, "params": params}
+    if mutator.inner:
+        document["inner"] = [_mutator(inner) for inner in mutator.inner]
+    return document
 
 
 def _param(value: ParamValue) -> Json:
@@ -149,6 +174,10 @@ def _check(check: Check) -> dict[str, Json]:
             return {"kind": "label_flip", "expected": check.expected}
         case JsonPath():
             return {"kind": "json_path", "path": check.path, "equals": check.equals}
+        case ToolCalled():
+            return {"kind": "tool_call", "tool": check.tool, "arguments": dict(check.arguments)}
+        case CodeCheck():
+            return {"kind": "code", "file": check.file}
         case _:  # pragma: no cover
             assert_never(check)
 
