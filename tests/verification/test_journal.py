@@ -198,10 +198,16 @@ def test_a_paused_campaign_is_carried_on_to_the_verdict_it_would_have_had(tmp_pa
                 result = run(bundle, before, after, journal, width=width, should_pause=pause)
                 sittings += 1
 
+    paid = len(before.asked) + len(after.asked) - asked
     assert sittings > 2
-    assert result.report == whole.report
-    assert [(one.variant, one.outcome) for one in result.trials] == [(one.variant, one.outcome) for one in whole.trials]
-    assert len(before.asked) + len(after.asked) == 2 * asked
+    assert len(result.trials) <= paid <= len(result.trials) + result.abandoned
+    assert result.report.verdict is whole.report.verdict is Verdict.FIXED
+    if width == 1:
+        # With calls in flight a pause may change which family comes next; with one at a time nothing changes at all.
+        assert result.report == whole.report
+        assert [(one.variant, one.outcome) for one in result.trials] == [
+            (one.variant, one.outcome) for one in whole.trials
+        ]
     assert result.started_at < result.trials[-1].started_at  # type: ignore[index]  # they are in memory
 
 
