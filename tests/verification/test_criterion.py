@@ -2,12 +2,15 @@
 """The frozen terms: which make sense together, and what names them."""
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
-from safeconduct.domain.evidence import Criterion
-from safeconduct.errors import MalformedError, UnknownValueError
-from safeconduct.verification.criterion import check_criterion, criterion_sha256, criterion_terms
+from safeconduct.domain.evidence import Criterion, JudgeCalibration
+from safeconduct.errors import IncompleteError, MalformedError, SafeconductError, UnknownValueError
+from safeconduct.verification.criterion import check_criterion, criterion_sha256, criterion_terms, require_judge
+
+JUDGE = JudgeCalibration(positives=100, found=90, negatives=100, cleared=98, source="200 answers, two people")
 
 
 def test_the_default_criterion_makes_sense() -> None:
@@ -53,14 +56,57 @@ def test_the_method_is_one_of_those_offered() -> None:
 
 
 def test_the_digest_names_every_term() -> None:
-    digests = {criterion_sha256(Criterion())}
+    judged = Criterion(judge=JUDGE)
+    digests = {criterion_sha256(Criterion()), criterion_sha256(judged)}
     for field in fields(Criterion):
-        value = getattr(Criterion(), field.name)
-        other = (not value) if isinstance(value, bool) else value + "x" if isinstance(value, str) else value + 1
-        digests.add(criterion_sha256(replace(Criterion(), **{field.name: other})))
+        value = getattr(judged, field.name)
+        if value is JUDGE:
+            other: Any = replace(JUDGE, source="another")
+        else:
+            other = (not value) if isinstance(value, bool) else value + "x" if isinstance(value, str) else value + 1
+        digests.add(criterion_sha256(replace(judged, **{field.name: other})))
 
-    assert len(digests) == len(fields(Criterion)) + 1
-    assert set(criterion_terms(Criterion())) == {field.name for field in fields(Criterion)}
+    assert len(digests) == len(fields(Criterion)) + 2
+    assert set(criterion_terms(judged)) == {field.name for field in fields(Criterion)}
+
+
+def test_without_a_judge_the_terms_do_not_speak_of_one() -> None:
+    assert "judge" not in criterion_terms(Criterion())
+
+
+@pytest.mark.parametrize(
+    ("calibration", "error"),
+    [
+        (JudgeCalibration(positives=0, found=0), IncompleteError),
+        (JudgeCalibration(positives=3, found=4), MalformedError),
+    ],
+)
+def test_a_judge_without_a_sensitivity_is_refused(calibration: JudgeCalibration, error: type[SafeconductError]) -> None:
+    with pytest.raises(error):
+        check_criterion(Criterion(judge=calibration))
+
+
+def test_the_terms_account_for_the_judge_of_the_oracle() -> None:
+    require_judge(Criterion(), ())
+    require_judge(Criterion(judge=JUDGE), (JUDGE,))
+
+
+@pytest.mark.parametrize(
+    ("criterion", "calibrations"),
+    [
+        (Criterion(), (JUDGE,)),
+        (Criterion(judge=JUDGE), ()),
+        (Criterion(judge=JUDGE), (replace(JUDGE, found=91),)),
+        (Criterion(judge=JUDGE), (JUDGE, JUDGE)),
+    ],
+)
+def test_terms_that_overlook_the_judge_are_refused(
+    criterion: Criterion, calibrations: tuple[JudgeCalibration, ...]
+) -> None:
+    with pytest.raises(MalformedError) as caught:
+        require_judge(criterion, calibrations)
+
+    assert caught.value.facts["field"] == "judge"
 
 
 def test_the_digest_of_the_default_is_stable() -> None:

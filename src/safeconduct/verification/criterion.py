@@ -6,9 +6,10 @@ the certificate, so a criterion that was loosened after a look at the outcomes d
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 
-from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.evidence import Criterion, JudgeCalibration
 from safeconduct.domain.safe_json import Json, canonical_json
 from safeconduct.errors import MalformedError
 from safeconduct.verification.stats.sequential import sequential_test
@@ -20,6 +21,8 @@ def check_criterion(criterion: Criterion) -> None:
     Raises:
         MalformedError: a probability is not strictly between 0 and 1, the design alternative is not under the
             tolerance, the required reproduction is under the tolerance, or a cap is not positive.
+            Or the counts of the judge's calibration contradict each other.
+        IncompleteError: the judge's sensitivity is not known.
         UnknownValueError: the method is not offered.
     """
     for name in ("reproduction", "tolerance", "design", "alpha", "beta", "benign_margin"):
@@ -43,9 +46,31 @@ def check_criterion(criterion: Criterion) -> None:
     sequential_test(criterion, streams=1)
 
 
+def require_judge(criterion: Criterion, calibrations: Sequence[JudgeCalibration]) -> None:
+    """Refuse terms that do not account for the judge of the oracle; `calibrations` are those of its judges, if any.
+
+    Raises:
+        MalformedError: there are several judges, or the criterion names another calibration than the oracle, or none.
+    """
+    if len(calibrations) > 1:
+        raise MalformedError("the oracle has several judges", hint="let one judge decide", field="judge")
+    if criterion.judge != (calibrations[0] if calibrations else None):
+        raise MalformedError(
+            "the criterion does not account for the judge of the oracle",
+            hint="give the criterion the same calibration as the oracle's judge, and none without a judge",
+            field="judge",
+        )
+
+
 def criterion_terms(criterion: Criterion) -> dict[str, Json]:
-    """Return the terms as plain data, every one of them, also where it is the default."""
-    return asdict(criterion)
+    """Return the terms as plain data, every one of them, also where it is the default.
+
+    Without a judge there is no such term, as there was none when the first criteria were hashed.
+    """
+    terms: dict[str, Json] = asdict(criterion)
+    if criterion.judge is None:
+        del terms["judge"]
+    return terms
 
 
 def criterion_sha256(criterion: Criterion) -> str:

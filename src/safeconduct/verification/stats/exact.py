@@ -65,7 +65,7 @@ def boundaries(test: SequentialTest, *, cap: int) -> Boundaries:
     accept, refuse = [-1], [NEVER]
     fixed, refuted = -1, 0
     for n in range(1, cap + 1):
-        while fixed < n and rejects(test.below.log_e(test.tolerance, n=n, hits=fixed + 1), level=test.alpha):
+        while fixed < n and rejects(test.below.log_e(test.boundary, n=n, hits=fixed + 1), level=test.alpha):
             fixed += 1
         while refuted <= n and not rejects(test.above.log_e(test.design, n=n, hits=refuted), level=test.beta):
             refuted += 1

@@ -19,6 +19,7 @@ from typing import assert_never
 
 from safeconduct.domain.evidence import Criterion, TrialOutcome
 from safeconduct.errors import UnknownValueError
+from safeconduct.verification.stats.judge import SHARE, sensitivity_bound
 from safeconduct.verification.stats.mixture import Above, Below, odds, rejects
 
 MIXTURE_METHOD = "bernoulli-mixture/1"
@@ -43,7 +44,8 @@ class Standing(StrEnum):
 class SequentialTest:
     """One stream of outcomes and what they prove so far.
 
-    `late` outcomes, `late_hits` of them hits, were already submitted when the decision fell.
+    `sensitivity` is the least share of successes that is seen as hits: 1 with an exact oracle. `late` outcomes,
+    `late_hits` of them hits, were already submitted when the decision fell.
     """
 
     tolerance: float
@@ -52,12 +54,18 @@ class SequentialTest:
     beta: float
     below: Below = MIXTURE_BELOW
     above: Above = MIXTURE_ABOVE
+    sensitivity: float = 1.0
     hits: int = 0
     misses: int = 0
     unknown: int = 0
     late: int = 0
     late_hits: int = 0
     standing: Standing = Standing.OPEN
+
+    @property
+    def boundary(self) -> float:
+        """Return the rate of hits that FIXED excludes: the tolerance, as far as a success is seen as a hit."""
+        return self.tolerance * self.sensitivity
 
     @property
     def n(self) -> int:
@@ -67,7 +75,7 @@ class SequentialTest:
     @property
     def log_e_fixed(self) -> float:
         """Return the logarithm of the evidence against "rate >= tolerance"."""
-        return self.below.log_e(self.tolerance, n=self.n, hits=self.hits + self.unknown)
+        return self.below.log_e(self.boundary, n=self.n, hits=self.hits + self.unknown)
 
     @property
     def log_e_not_fixed(self) -> float:
@@ -77,7 +85,8 @@ class SequentialTest:
     @property
     def upper(self) -> float:
         """Return the upper confidence bound of the rate at 1 - alpha; FIXED says exactly that it is <= tolerance."""
-        return self.below.upper_bound(n=self.n, hits=self.hits + self.unknown, level=self.alpha)
+        seen = self.below.upper_bound(n=self.n, hits=self.hits + self.unknown, level=self.alpha)
+        return min(1.0, seen / self.sensitivity)
 
     @property
     def lower(self) -> float:
@@ -90,13 +99,13 @@ class SequentialTest:
         if self.standing is not Standing.OPEN:
             return 0
         known = self.hits + self.unknown
-        return self.below.calls_needed(self.tolerance, n=self.n, hits=known, level=self.alpha)
+        return self.below.calls_needed(self.boundary, n=self.n, hits=known, level=self.alpha)
 
     def may_end_within(self, calls: int) -> bool:
         """Tell whether so many more misses reach FIXED; always once decided."""
         known = self.hits + self.unknown
         return self.standing is not Standing.OPEN or rejects(
-            self.below.log_e(self.tolerance, n=self.n + calls, hits=known), level=self.alpha
+            self.below.log_e(self.boundary, n=self.n + calls, hits=known), level=self.alpha
         )
 
     def after(self, outcome: TrialOutcome) -> "SequentialTest":
@@ -123,11 +132,15 @@ def sequential_test(criterion: Criterion, *, streams: int) -> SequentialTest:
 
     Any of the streams may refute a fix, so each gets beta/streams; a fix needs all of them, so alpha is not divided.
 
+    With a judge, alpha is shared between the bound of its sensitivity and the test; see `judge`.
+
     Raises:
         UnknownValueError: the criterion names a method that is not offered.
+        MalformedError: the counts of the judge's calibration contradict each other.
+        IncompleteError: the judge's sensitivity is not known.
     """
     below, above = _sides(criterion)
-    return SequentialTest(
+    exact = SequentialTest(
         tolerance=criterion.tolerance,
         design=criterion.design,
         alpha=criterion.alpha,
@@ -135,6 +148,10 @@ def sequential_test(criterion: Criterion, *, streams: int) -> SequentialTest:
         below=below,
         above=above,
     )
+    if criterion.judge is None:
+        return exact
+    sensitivity = sensitivity_bound(criterion.judge, alpha=criterion.alpha)
+    return replace(exact, alpha=criterion.alpha * (1 - SHARE), sensitivity=sensitivity)
 
 
 def _standing(test: SequentialTest) -> Standing:
