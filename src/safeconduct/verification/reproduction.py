@@ -12,7 +12,7 @@ calls are spent. Where every family succeeds at 20 % the default 40 calls reprod
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -108,16 +108,35 @@ def reproduce(
     clock: Callable[[], datetime],
     budget: Budget | None = None,
     listen: Callable[[Trial], None] | None = None,
+    every: timedelta = timedelta(0),
 ) -> Reproduction:
-    """Run the bundle against the target and say what was found; `listen` is called in the caller's thread.
+    """Run the bundle against the target and say what was found.
+
+    `listen` is called in the caller's thread, after a trial and at most so often: passing between threads costs more
+    than judging a reply.
 
     A bundle that cannot be run is INVALID, a target or sandbox that fails is ERROR: neither is raised.
     """
 
     def attempt(ask: Callable[[Trial], None]) -> Coroutine[Any, Any, Reproduction]:
-        return _Attempt(bundle, target, clock=clock, budget=budget or Budget(), listen=ask).run(seed)
+        told = _Rarely(ask, clock=clock, every=every)
+        return _Attempt(bundle, target, clock=clock, budget=budget or Budget(), listen=told.tell).run(seed)
 
     return run_aside(attempt, listen or (lambda _trial: None))
+
+
+class _Rarely:
+    """Passes on what it is told, at most so often."""
+
+    def __init__(self, listen: Callable[[Trial], None], *, clock: Callable[[], datetime], every: timedelta) -> None:
+        self._listen, self._clock, self._every, self._told_at = listen, clock, every, clock()
+
+    def tell(self, trial: Trial) -> None:
+        """Tell of a trial, if it is time."""
+        now = self._clock()
+        if now - self._told_at >= self._every:
+            self._told_at = now
+            self._listen(trial)
 
 
 class _Attempt:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is known that looks like a report: an index in memory over the reports and the public entries.
 
-Each process has an index of its own. Before every answer it is compared with the database by identifier and mark of the
-last change (one query for reports, one for entries), so a report that another process took in is found, and one that
-was withdrawn or shredded is forgotten. Opening a report costs most, and each process opens it once.
+Each process has an index of its own. Before every answer a few counts tell whether anything came or went since; if so,
+the index is compared with the database by identifier and mark of the last change, so a report that another process took
+in is found, and one that was withdrawn or shredded is forgotten. Opening a report costs most, and each process opens it
+once.
 
 The index holds fingerprints, names of systems and counted words, no texts, of at most `MOST` reports and `MOST`
 entries, the newest.
@@ -14,7 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from safeconduct.errors import SafeconductError
 from safeconduct.policy import comparables
@@ -22,7 +23,7 @@ from safeconduct.policy.duplicates import Corpus, Item, Match
 from safeconduct.server.audit import vault
 from safeconduct.server.audit.models import SubjectKey
 from safeconduct.server.intake import queries as intake
-from safeconduct.server.intake.models import Report, ReportStatus
+from safeconduct.server.intake.models import Attachment, Report, ReportStatus
 from safeconduct.server.registry import queries as registry
 from safeconduct.server.registry.models import Entry
 
@@ -43,6 +44,7 @@ class Known:
         self._lock = threading.Lock()
         self._corpus = Corpus()
         self._marks: dict[str, str] = {}
+        self._pulse: tuple[object, ...] = ()
 
     def __len__(self) -> int:
         return len(self._corpus)
@@ -60,7 +62,10 @@ class Known:
         return tuple(match for match in found if match.score >= LEAST_SCORE)
 
     def _refresh(self) -> None:
-        """Bring the index to the state of the database."""
+        """Bring the index to the state of the database, if that has changed."""
+        pulse = _pulse()
+        if pulse == self._pulse:
+            return
         reports, entries = _report_marks(), _entry_marks()
         marks = reports | entries
         for name in [name for name, mark in self._marks.items() if marks.get(name) != mark]:
@@ -72,7 +77,7 @@ class Known:
             self._corpus.add(item)
             self._marks[item.id] = marks[item.id]
         # What could not be opened is marked as well, so that it is not tried again at every question.
-        self._marks = marks
+        self._marks, self._pulse = marks, pulse
 
     def _missing(self, reports: Mapping[str, str], entries: Mapping[str, str]) -> Iterator[Item]:
         """Yield what the index does not hold yet, the oldest first."""
@@ -92,6 +97,17 @@ def candidates(row: Report) -> tuple[Match, ...]:
     return _known.candidates(row)
 
 
+def _pulse() -> tuple[object, ...]:
+    """Return what differs whenever a mark does: reports are never deleted, and none comes back that went.
+
+    So the two numbers of reports, all and those that can be compared, are the same only where nothing came or went; the
+    greatest identifier tells one database from another that was put in its place.
+    """
+    reports = Report.objects.aggregate(Count("pk"), Max("pk"), comparable=Count("pk", filter=_is_comparable()))
+    entries = registry.public_entries().filter(record__isnull=False).aggregate(Count("pk"), Max("modified_at"))
+    return (*reports.values(), Attachment.objects.count(), *entries.values())
+
+
 def _report_marks() -> dict[str, str]:
     rows = (
         comparable_reports()
@@ -104,8 +120,11 @@ def _report_marks() -> dict[str, str]:
 
 def comparable_reports() -> QuerySet[Report]:
     """Return the reports that others are compared with: not withdrawn, and not shredded."""
-    has_key = Exists(SubjectKey.objects.filter(subject=OuterRef("pk")))
-    return Report.objects.exclude(status=ReportStatus.WITHDRAWN).filter(has_key)
+    return Report.objects.filter(_is_comparable())
+
+
+def _is_comparable() -> Q:
+    return ~Q(status=ReportStatus.WITHDRAWN) & Q(Exists(SubjectKey.objects.filter(subject=OuterRef("pk"))))
 
 
 def _entry_marks() -> dict[str, str]:

@@ -90,7 +90,7 @@ def attempt(reserved: Reservation, plan: Plan, *, clock: Clock) -> Outcome:
     budget = replace(USUAL, calls=plan.trials)
     watch = Watch(reserved.target, clock=clock)
     try:
-        found = reproduce(bundle, target, seed=seed, clock=clock, budget=budget, listen=watch.listen)
+        found = reproduce(bundle, target, seed=seed, clock=clock, budget=budget, listen=watch.listen, every=LOOK_EVERY)
     except SafeconductError as error:
         spent = target.spent
         return Outcome(state=GateState.ERROR, reason=error.message, calls=spent.calls, tokens=spent.tokens)
@@ -109,17 +109,13 @@ class Watch:
 
     def __init__(self, target: Target, *, clock: Clock) -> None:
         """Begin; the target was just found to be usable."""
-        self._target_id, self._clock, self._looked_at = target.pk, clock, clock()
+        self._target_id, self._clock = target.pk, clock
 
     def listen(self, _trial: Trial) -> None:
-        """Look after a trial, at most every two seconds.
+        """Look after a trial.
 
         Raises:
             NotPermittedError: the target may not be tested any more.
         """
-        now = self._clock()
-        if now - self._looked_at < LOOK_EVERY:
-            return
-        self._looked_at = now
-        if not authorizations.is_usable(self._target_id, now=now):
+        if not authorizations.is_usable(self._target_id, now=self._clock()):
             raise NotPermittedError("the target was suspended, or its window closed", hint="look at the target")
