@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """`trials.jsonl`: what is written is read again, and every line follows on the one before."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from tests.verification.deliberations import ERROR, HIT, MISS, make_trial
 
 from safeconduct.domain.evidence import Arm, Trial, TrialOutcome
 from safeconduct.errors import MalformedError
-from safeconduct.verification.trials import read_trials, write_trial, write_trials
+from safeconduct.verification.trials import FileTrials, digest_of, read_trials, write_trial, write_trials
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
@@ -78,3 +80,27 @@ def test_only_a_failed_call_may_lack_its_digests() -> None:
     assert read_trials(write_trial(failed)) == (failed,)
     with pytest.raises(MalformedError):
         read_trials(write_trial(missed))
+
+
+def test_tokens_that_the_target_wrote_stand_only_where_they_are_known() -> None:
+    plain = make_trial(1, Arm.ASSAY, HIT, family="a")
+    known = replace(plain, tokens=12, tokens_out=5)
+
+    assert b"tokens_out" not in write_trial(plain)
+    assert read_trials(write_trial(known)) == (known,)
+    with pytest.raises(MalformedError, match="tokens_out"):
+        read_trials(write_trial(replace(known, tokens_out=13)))
+
+
+def test_trials_in_a_file_are_read_again_one_by_one(tmp_path: Path) -> None:
+    trials = tuple(make_trial(number, Arm.ASSAY, HIT, family="a") for number in (1, 2, 3))
+    with (tmp_path / "t").open("wb") as file:
+        log = FileTrials(tmp_path / "t", file)
+        for trial in trials:
+            log.add(trial)
+
+        assert len(log.all()) == 3
+        assert tuple(log) == tuple(log) == trials
+        assert trials[1] in log
+        assert replace(trials[1], outcome=MISS) not in log
+        assert digest_of(log) == hashlib.sha256((tmp_path / "t").read_bytes()).hexdigest()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from safeconduct.domain.bundle import Adapter
+from safeconduct.domain.price import Price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class TargetGrant:
     For a chat endpoint `url` is the base address (to which `/chat/completions` is added). For a local classifier
     `entry` is `module:function` and `packages` the folder that is shown to the box, read-only; several are separated
     by colons, as on a search path. `secret_name` names the secret that the broker adds as a bearer token. Private and
-    loopback addresses are refused unless `allow_private`.
+    loopback addresses are refused unless `allow_private`. `price` is what its operator says it costs.
     """
 
     model: str
@@ -42,6 +43,7 @@ class TargetGrant:
     ends_at: datetime | None = None
     secret_name: str = ""
     allow_private: bool = False
+    price: Price | None = None
 
     def is_open(self, *, now: datetime) -> bool:
         """Say whether the testing window is open: `starts_at` belongs to it, `ends_at` does not."""

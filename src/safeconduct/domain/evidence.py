@@ -81,7 +81,10 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One judged call. Digests are lower-case hex SHA-256 of the exact request and response bytes."""
+    """One judged call. Digests are lower-case hex SHA-256 of the exact request and response bytes.
+
+    `tokens` are all of the call, `tokens_out` those of them that the target is known to have written.
+    """
 
     number: int
     arm: Arm
@@ -95,6 +98,7 @@ class Trial:
     started_at: datetime
     seconds: float
     detail: str = ""
+    tokens_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

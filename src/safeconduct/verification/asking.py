@@ -59,4 +59,5 @@ def trial_of(draw: Draw, outcome: Outcome, *, number: int) -> Trial:
         started_at=outcome.started_at,
         seconds=round(answer.seconds, 6) if answer else 0.0,
         detail=outcome.judgment.detail,
+        tokens_out=answer.tokens_out if answer else 0,
     )

@@ -55,7 +55,8 @@ def trial_facts(trial: Trial) -> dict[str, Json]:
         "seconds": trial.seconds,
         "detail": trial.detail,
     }
-    return facts
+    # A name that came later stands only where it says something, so that a trial has one spelling.
+    return facts | {"tokens_out": trial.tokens_out} if trial.tokens_out else facts
 
 
 def write_trials(trials: Iterable[Trial]) -> bytes:
@@ -176,7 +177,10 @@ def read_trial(value: Json, *, at: str) -> Trial:
         started_at=parse_instant(fields.text("started_at", limit=40)),
         seconds=fields.real("seconds", most=MAX_SECONDS),
         detail=fields.text("detail", limit=2_000),
+        tokens_out=fields.whole("tokens_out", 0, most=MAX_TOKENS),
     )
+    if trial.tokens_out > trial.tokens:
+        raise fields.wrong("tokens_out", "at most all tokens of the call")
     fields.done()
     return trial
 

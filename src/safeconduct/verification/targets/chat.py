@@ -57,24 +57,26 @@ class ChatTarget:
         messages: list[Json] = []
         replies: list[Reply] = []
         exchanges: list[Exchange] = []
-        tokens = 0
+        tokens = tokens_out = 0
         for number, turn in enumerate(script):
             messages.append({"role": turn.role.value, "content": turn.text})
             given = number + 1 < len(script) and script[number + 1].role is Speaker.ASSISTANT
             if turn.role is not Speaker.USER or given:
                 continue
             exchange = await self._broker.post(self._body(messages))
-            reply, cost = self._read(exchange)
+            reply, cost, written = self._read(exchange)
             exchanges.append(exchange)
             replies.append(reply)
             messages.append({"role": Speaker.ASSISTANT.value, "content": reply.text})
             tokens += cost
+            tokens_out += written
         return Answer(
             replies=tuple(replies),
             request_sha256=hashlib.sha256(b"".join(one.request for one in exchanges)).hexdigest(),
             response_sha256=hashlib.sha256(b"".join(one.response for one in exchanges)).hexdigest(),
             tokens=tokens,
             seconds=sum(one.seconds for one in exchanges),
+            tokens_out=tokens_out,
         )
 
     async def __aenter__(self) -> Self:
@@ -91,18 +93,18 @@ class ChatTarget:
         """Return the exact bytes of one request."""
         return canonical_json({"model": self._broker.grant.model, "messages": messages, **self._options})
 
-    def _read(self, exchange: Exchange) -> tuple[Reply, int]:
-        """Return the reply of one exchange and its cost in tokens."""
+    def _read(self, exchange: Exchange) -> tuple[Reply, int, int]:
+        """Return the reply of one exchange, its cost in tokens, and those of them that the target wrote."""
         document = _document(exchange)
         if exchange.status != _OK:
             self._broker.meter.count_tokens(_estimate(exchange))
             if _is_filtered(document):
-                return Reply(text=""), _estimate(exchange)
+                return Reply(text=""), _estimate(exchange), 0
             raise TargetError(f"the target answered with status {exchange.status}", hint=_status_hint(exchange.status))
         tokens = _tokens(document, exchange)
         self._broker.meter.count_tokens(tokens)
         self._remember(document)
-        return Reply(text=_text(document)), tokens
+        return Reply(text=_text(document)), tokens, min(tokens, _written(document))
 
     def _remember(self, document: dict[str, Json]) -> None:
         """Keep what the endpoint calls itself; a few names, each short and printable."""
@@ -175,6 +177,13 @@ def _tokens(document: dict[str, Json], exchange: Exchange) -> int:
     if isinstance(total, int) and not isinstance(total, bool) and total > 0:
         return total
     return _estimate(exchange)
+
+
+def _written(document: dict[str, Json]) -> int:
+    """Return the tokens that the target says it has written, 0 if it does not say."""
+    usage = document.get("usage")
+    written = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return max(0, written) if isinstance(written, int) and not isinstance(written, bool) else 0
 
 
 def _estimate(exchange: Exchange) -> int:

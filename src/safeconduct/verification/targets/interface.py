@@ -16,7 +16,7 @@ from safeconduct.verification.variants import Turn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the target said to one script, and what it cost.
+    """What the target said to one script, and what it cost: all tokens, and those it is known to have written.
 
     The digests are of the exact bytes sent and received; where the script took several exchanges, of all of them in
     their order.
@@ -27,6 +27,7 @@ class Answer:
     response_sha256: str
     tokens: int
     seconds: float
+    tokens_out: int = 0
 
 
 class Target(Protocol):
