@@ -35,6 +35,10 @@ NAME: Final = Form(
     pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$",
     wanted="a name on one line without control characters",
 )
+INSTANT: Final = Form(
+    pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})$",
+    wanted="a time with its zone, such as 2026-11-23T12:00:00Z",
+)
 
 
 @dataclass(slots=True)
@@ -160,10 +164,11 @@ class Fields:
 
     def moment(self, name: str) -> datetime:
         """Return an RFC 3339 time with a zone."""
+        text = self.text(name, limit=40, form=INSTANT)
         try:
-            return parse_instant(self.text(name, limit=40))
+            return parse_instant(text)
         except MalformedError as error:
-            raise self.wrong(name, "a time with its zone, such as 2026-11-23T12:00:00Z") from error
+            raise self.wrong(name, INSTANT.wanted) from error
 
     def items(self, name: str, *, most: int, default: bool = False) -> list[Json]:
         """Return a list of at most `most` entries; with `default` an absent list is empty."""

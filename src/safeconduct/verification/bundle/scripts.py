@@ -113,15 +113,15 @@ def _family(fields: Fields) -> Family:
     """Return one family of mutator chains."""
     return Family(
         name=fields.name("name", limit=100),
-        chains=tuple(chain.inner for chain in fields.each("chains", _chain, most=MAX_CHAINS)),
+        chains=fields.each("chains", _chain, most=MAX_CHAINS),
         about=fields.text("about", "", limit=2_000),
         seeds=fields.texts("seeds", most=MAX_SEEDS, default=True, limit=200),
     )
 
 
-def _chain(fields: Fields) -> Mutator:
-    """Return one chain, mutators applied from left to right, as the inside of a mutator."""
-    return Mutator(name=MutatorName.NEST, inner=fields.each("mutators", read_mutator, most=MAX_CHAIN))
+def _chain(fields: Fields) -> tuple[Mutator, ...]:
+    """Return one chain: mutators applied from left to right."""
+    return fields.each("mutators", read_mutator, most=MAX_CHAIN)
 
 
 def read_mutator(fields: Fields) -> Mutator:
