@@ -9,8 +9,9 @@ from tests.factories import spine
 from tests.factories.campaigns import clock_here, patched, started
 from tests.verification.endpoint import Endpoint, endpoint
 
+from safeconduct.domain.event import EventTag
 from safeconduct.errors import ConflictError
-from safeconduct.server.audit.models import Commitment
+from safeconduct.server.audit.models import Commitment, Event
 from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Target, TargetState
 from safeconduct.server.campaigns import runner, tasks
@@ -66,20 +67,47 @@ def test_calls_of_a_run_that_fails_count_at_the_target(claim: FixClaim, unpatche
     assert Target.objects.get(pk=unpatched.pk).calls_used > 0
 
 
-def test_a_campaign_that_a_crash_left_is_closed_and_not_run_again(
+def test_a_campaign_that_a_crash_left_before_its_first_call_is_picked_up(
     claim: FixClaim, leaking: Endpoint, unpatched: Target, desk: Viewer
 ) -> None:
     now = timezone.now()
-    target = patched(leaking, desk)
-    campaign = started(claim, (unpatched, target), desk)
+    campaign = started(claim, (unpatched, patched(leaking, desk)), desk)
     assert runner._claim(campaign, now=now) is not None
 
     assert tasks.run(now + timedelta(minutes=1)) == 0
     assert tasks.run(now + timedelta(hours=3)) == 1
 
     left = Campaign.objects.get(pk=campaign.pk)
-    assert (left.state, left.failure, leaking.asked) == (CampaignState.FAILED, runner.BROKE_OFF, [])
-    assert started(claim, (unpatched, target), desk).commitment != left.commitment
+    assert (left.state, left.verdict, left.attempts) == (CampaignState.DECIDED, "NOT_FIXED", 2)
+    assert Event.objects.filter(tag=EventTag.CAMPAIGN_PICKED_UP, subject=campaign.pk).count() == 1
+
+
+def test_the_only_worker_picks_up_at_once_what_the_one_before_left(
+    claim: FixClaim, leaking: Endpoint, unpatched: Target, desk: Viewer
+) -> None:
+    now = timezone.now()
+    campaign = started(claim, (unpatched, patched(leaking, desk)), desk)
+    assert runner._claim(campaign, now=now) is not None
+
+    assert tasks.take_over(now) == 1
+    assert tasks.run(now) == 1
+
+    assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.DECIDED
+
+
+def test_a_campaign_that_breaks_off_again_and_again_has_failed(
+    claim: FixClaim, leaking: Endpoint, unpatched: Target, desk: Viewer
+) -> None:
+    now = timezone.now()
+    campaign = started(claim, (unpatched, patched(leaking, desk)), desk)
+    for _ in range(runner.MOST_SITTINGS):
+        assert runner._claim(campaign, now=now) is not None
+        now += timedelta(hours=1)
+
+    assert runner._claim(campaign, now=now) is None
+
+    left = Campaign.objects.get(pk=campaign.pk)
+    assert (left.state, left.failure) == (CampaignState.FAILED, runner.BROKE_OFF)
 
 
 def test_a_run_that_lost_its_lease_writes_no_verdict(

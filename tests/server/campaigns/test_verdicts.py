@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who sees and starts campaigns, what their pages say, and what nobody may read before the verdict."""
 
+import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 from threading import Barrier, Thread
 from typing import Any
@@ -26,11 +28,14 @@ from safeconduct.errors import ConflictError, NotFoundError, NotPermittedError, 
 from safeconduct.ledger.commitment import public_commitment
 from safeconduct.server.advisories import queries as advisories
 from safeconduct.server.audit.models import Commitment
+from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.authorizations.models import Target
-from safeconduct.server.campaigns import queries, runner, services
+from safeconduct.server.campaigns import queries, runner, services, tasks
+from safeconduct.server.campaigns.costs import costs_of
 from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim
 from safeconduct.server.parties.models import Party
 from safeconduct.server.parties.viewer import Viewer
+from safeconduct.verification.certificate import verify_certificate
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
 
@@ -388,43 +393,102 @@ def test_each_further_campaign_adds_its_chance_of_error(
     assert known.checked.tries == 2
 
 
-def _run_and_hang(name: str, campaign_id: str, told: Any) -> None:
-    """Run a campaign in a process of its own, and tell when it has begun."""
+def _work(name: str, *, sole: bool) -> None:
+    """Do the background work of campaigns in a process of its own, as a worker does."""
     connections.close_all()
     connections["default"].settings_dict["NAME"] = name
-    campaign = Campaign.objects.get(pk=campaign_id)
-    told.set()
-    runner.run(campaign, now=timezone.now())
+    if sole:
+        tasks.take_over(timezone.now())
+    tasks.run(timezone.now())
 
 
-def test_a_run_that_was_killed_is_closed_and_another_comes_to_a_verdict(
-    queued: Campaign,
-    unpatched: Target,
-    fixed: Target,
-    leaking: Endpoint,
-    desk: Viewer,
-) -> None:
-    context = get_context("fork")
-    told = context.Event()
+def worker(*, sole: bool = False) -> Any:
+    """Start a worker; the connections of this process are not shared with it."""
     name = str(connection.settings_dict["NAME"])
     connections.close_all()
-    process = context.Process(target=_run_and_hang, args=(name, queued.pk, told))
+    process = get_context("fork").Process(target=_work, args=(name,), kwargs={"sole": sole})
     process.start()
-    assert told.wait(30)
-    deadline = time.monotonic() + 30
-    while not leaking.asked and time.monotonic() < deadline:
-        time.sleep(0.01)
+    return process
+
+
+def killed_when(asked: Callable[[], int], calls: int) -> None:
+    """Start a worker and kill it without warning once so many calls were made."""
+    process = worker()
+    deadline = time.monotonic() + 60
+    while asked() < calls and time.monotonic() < deadline:
+        time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
     process.join(30)
-    left = Campaign.objects.get(pk=queued.pk)
-    assert left.state == CampaignState.RUNNING
+    assert asked() >= calls
 
-    held = runner.run(left, now=timezone.now())
-    closed = runner.run(left, now=left.lease_until + timedelta(seconds=1))
-    again = runner.run(started(queued.claim, (unpatched, fixed), desk), now=timezone.now())
 
-    assert held.state == CampaignState.RUNNING
-    assert (closed.state, closed.failure) == (CampaignState.FAILED, runner.BROKE_OFF)
-    assert again.verdict == "FIXED"
-    assert again.commitment != queued.commitment
-    assert len(queries.tries_at(again)) == 2
+def test_a_campaign_outlives_the_killing_of_its_worker_and_pays_for_no_call_twice(
+    claim: FixClaim, leaking: Endpoint, desk: Viewer
+) -> None:
+    with endpoint(canary=spine.CANARY, rate=0.0, seed=3) as sound:
+        now = timezone.now()
+        targets = (spine.granted(leaking.url, by=desk, now=now), patched(sound, desk))
+        campaign = started(claim, targets, desk)
+
+        def asked() -> int:
+            return len(leaking.asked) + len(sound.asked)
+
+        killed_when(asked, 4)
+        first = Campaign.objects.get(pk=campaign.pk)
+        Campaign.objects.filter(pk=campaign.pk).update(lease_until=now)
+        killed_when(asked, 25)
+        process = worker(sole=True)
+        process.join(120)
+
+    ended = Campaign.objects.get(pk=campaign.pk)
+    trials = [json.loads(line) for line in ended.trials.splitlines()]
+    lost = [trial for trial in trials if trial["outcome"] == "error"]
+    assert (first.state, first.attempts) == (CampaignState.RUNNING, 1)
+    assert (ended.state, ended.verdict, ended.attempts) == (CampaignState.DECIDED, "FIXED", 3)
+    assert len(lost) <= 2
+    assert len(trials) - len(lost) <= asked() <= len(trials)
+    assert sum(cost.calls for cost in costs_of(ended)) == len(trials)
+    assert sum(Target.objects.get(pk=target.pk).calls_used for target in targets) == len(trials)
+    verify_certificate(ended.certificate.encode(), ended.trials.encode(), [key_ring().attestation.verifier])
+
+
+def test_a_campaign_rests_when_it_is_asked_to_and_goes_on_where_it_was(
+    queued: Campaign, leaking: Endpoint, desk: Viewer
+) -> None:
+    now = timezone.now()
+    at = now
+
+    def clock() -> datetime:
+        nonlocal at
+        at += timedelta(seconds=2)
+        current = Campaign.objects.get(pk=queued.pk)
+        if leaking.asked and current.attempts == 1 and not current.pause_asked:
+            services.pause(campaign=current, by=desk, now=at)
+        return at
+
+    rests = runner.run(queued, now=now, clock=clock_here(clock, elsewhere=now))
+    asked = len(leaking.asked)
+    untouched = runner.run(rests, now=now)
+    page = coordinator_of(desk).get(f"/campaigns/{queued.pk}/").content.decode()
+    services.resume(campaign=rests, by=desk, now=now)
+    ended = runner.run(rests, now=now)
+
+    assert (rests.state, untouched.state) == (CampaignState.PAUSED, CampaignState.PAUSED)
+    assert rests.ended_at is None
+    assert "It rests" in page
+    assert 1 <= asked < len(leaking.asked)
+    assert ended.verdict == "FIXED"
+
+
+def test_what_waits_rests_at_once_and_a_campaign_that_rests_can_be_stopped(queued: Campaign, desk: Viewer) -> None:
+    now = timezone.now()
+
+    rests = services.pause(campaign=queued, by=desk, now=now)
+    for _ in range(2):
+        with pytest.raises(ConflictError, match="rests"):
+            services.pause(campaign=queued, by=desk, now=now)
+    stopped = services.cancel(campaign=queued, by=desk, now=now)
+
+    assert (rests.state, stopped.state) == (CampaignState.PAUSED, CampaignState.CANCELED)
+    with pytest.raises(ConflictError, match="does not rest"):
+        services.resume(campaign=queued, by=desk, now=now)

@@ -12,13 +12,14 @@ from safeconduct.verification.findings import VerdictReport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """The verdict with its grounds and terms, as recomputed now."""
+    """The verdict with its grounds and terms, as recomputed now; the fingerprint is that of the system with the fix."""
 
     report: VerdictReport
     criterion: Criterion
     commitment: str
     salt: str
     seed: str
+    fingerprint: str
 
 
 def finding_of(campaign: Campaign) -> Finding:
@@ -37,4 +38,5 @@ def finding_of(campaign: Campaign) -> Finding:
         commitment=facts.commitment,
         salt=facts.reveal.salt.hex(),
         seed=facts.reveal.seed.hex(),
+        fingerprint=facts.patched.fingerprint,
     )

@@ -8,9 +8,12 @@ restart or a pause the run goes on from here, and no call that was planned is ma
 from collections.abc import Iterator
 from dataclasses import replace
 
+from django.db import IntegrityError
+
 from safeconduct.domain.evidence import Arm, Trial
 from safeconduct.domain.instants import parse_instant, utc
 from safeconduct.domain.safe_json import canonical_json, read_json
+from safeconduct.errors import ConflictError
 from safeconduct.server.audit import vault
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.campaigns.models import Campaign, JournalLine
@@ -29,10 +32,17 @@ class SealedJournal:
         self._subject = campaign.claim.case_id
 
     def planned(self, plan: Plan) -> None:
-        """Commit a call before it is made."""
+        """Commit a call before it is made.
+
+        Raises:
+            ConflictError: another worker has planned this call, because the lease of this run was lost.
+        """
         sealed = self._seal(plan.number, "plan", _write_plan(plan))
-        with atomic_write():
-            JournalLine.objects.create(campaign_id=self._campaign_id, number=plan.number, sealed_plan=sealed)
+        try:
+            with atomic_write():
+                JournalLine.objects.create(campaign_id=self._campaign_id, number=plan.number, sealed_plan=sealed)
+        except IntegrityError as error:
+            raise ConflictError("another worker goes on with this campaign") from error
 
     def done(self, trial: Trial) -> None:
         """Commit what came of a call."""

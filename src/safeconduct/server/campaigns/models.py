@@ -330,8 +330,8 @@ class WatchState(models.TextChoices):
 class Watch(models.Model):
     """A verified fix is asked a few fresh variants again and again, until an alarm or until somebody stops it.
 
-    `level` is the bound of the detector: on average at least 1/level calls lie between two false alarms. `report` is
-    the linked finding that an alarm opened.
+    While the fix holds, `run_length` calls or more pass on average before a false alarm. `report` is the linked finding
+    that an alarm opened.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_watch_id, editable=False)
@@ -339,7 +339,7 @@ class Watch(models.Model):
     state = models.CharField(max_length=10, choices=WatchState.choices, default=WatchState.ACTIVE)
     every_days = models.PositiveSmallIntegerField()
     draws = models.PositiveSmallIntegerField()
-    level = models.FloatField()
+    run_length = models.FloatField()
     reason = models.BinaryField(blank=True)
     actor = models.CharField(max_length=ID_LENGTH, blank=True)
     started_at = models.DateTimeField()

@@ -7,15 +7,17 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from safeconduct.domain.evidence import Verdict
+from safeconduct.domain.evidence import Criterion, Verdict
 from safeconduct.domain.parties import Role
 from safeconduct.errors import NotFoundError
 from safeconduct.server.audit import vault
-from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim
+from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim, Watch, WatchState
 from safeconduct.server.campaigns.places import note_place, secret_place
 from safeconduct.server.cases import queries as cases
 from safeconduct.server.cases.models import Case
 from safeconduct.server.parties.viewer import Viewer
+from safeconduct.verification.bundle.reading import read_criterion
+from safeconduct.verification.fields import Fields
 from safeconduct.verification.variants import SALT_LENGTH, HeldOut
 
 
@@ -72,7 +74,18 @@ def latest_decided(case: Case) -> Campaign | None:
 def latest_verdict(case: Case) -> Verdict | None:
     """Return the newest verdict on a fix of the case, or nothing."""
     campaign = latest_decided(case)
-    return Verdict(campaign.verdict) if campaign else None
+    return verdict_of(campaign) if campaign else None
+
+
+def verdict_of(campaign: Campaign) -> Verdict:
+    """Return the verdict as it stands now: a watch may have found that a fix does not hold any more."""
+    regressed = Watch.objects.filter(campaign=campaign, state=WatchState.REGRESSED).exists()
+    return Verdict.REGRESSED if regressed else Verdict(campaign.verdict)
+
+
+def latest_standing(case: Case) -> Campaign | None:
+    """Return the newest campaign with a verdict that still stands, or nothing."""
+    return decided(case).exclude(watch__state=WatchState.REGRESSED).first()
 
 
 def tries_at(campaign: Campaign) -> list[Campaign]:
@@ -100,7 +113,7 @@ def chance_of_error(tries: Iterable[Campaign]) -> float:
 
 
 def to_run(now: datetime) -> list[Campaign]:
-    """Return the campaigns that wait, and those that a crash left behind, which are to be closed."""
+    """Return the campaigns that wait, and those that a crash left behind."""
     waiting = Campaign.objects.filter(
         Q(state=CampaignState.QUEUED) | Q(state=CampaignState.RUNNING, lease_until__lte=now)
     )
@@ -110,6 +123,20 @@ def to_run(now: datetime) -> list[Campaign]:
 def is_cancel_asked(campaign_id: str) -> bool:
     """Tell whether somebody wants the campaign to stop."""
     return Campaign.objects.filter(pk=campaign_id, cancel_asked=True).exists()
+
+
+def is_pause_asked(campaign_id: str) -> bool:
+    """Tell whether somebody wants the campaign to rest."""
+    return Campaign.objects.filter(pk=campaign_id, pause_asked=True).exists()
+
+
+def criterion_of(campaign: Campaign) -> Criterion:
+    """Return the terms as they were frozen.
+
+    Raises:
+        MalformedError: what is stored is no criterion.
+    """
+    return read_criterion(Fields.of(campaign.criterion, at="criterion"))
 
 
 def note_of(claim: FixClaim) -> str:

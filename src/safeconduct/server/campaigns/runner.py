@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running a campaign: claimed by a lease, run outside of any transaction, written down with its certificate.
 
-A crash leaves a lease that ends, and then the campaign has failed. It is not run again: its draws are not unknown any
-more to whoever runs the target, and who could choose when a run breaks off would have several tries at one verdict.
-Another campaign draws fresh, and the record counts both. What a run that lost its lease still brings is not used.
+Every call is in the journal before it is made. A run that a crash or a restart left is picked up when its lease ends,
+or at once where there is only one worker, and goes on with the same terms and draws: what was answered counts, and a
+call whose answer was lost counts against both claims and is not made again. So nobody has a second try at one verdict
+by breaking a run off. What a run that lost its lease still brings is not used.
 
 Calls are written down at the targets while it goes on, also of a run that fails. Both targets must be granted when it
 begins; when one is suspended, revoked or spent, the campaign stops with a verdict on what it has. The trials hold
-digests, never what was asked or answered.
+digests, never what was asked or answered. Before it says FIXED, the suite of the model family is tried (`history`).
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from safeconduct.domain.event import EventTag
-from safeconduct.domain.evidence import Criterion, Trial, Verdict
+from safeconduct.domain.evidence import Trial, Verdict
 from safeconduct.domain.safe_json import Json
 from safeconduct.errors import NotPermittedError, SafeconductError, VerificationError
 from safeconduct.ledger.commitment import public_commitment
@@ -29,31 +30,31 @@ from safeconduct.server.audit import services as audit
 from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.authorizations import queries as authorizations
-from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Target as GrantedTarget
 from safeconduct.server.authorizations.secret_files import secrets_named
 from safeconduct.server.campaigns import queries, services
+from safeconduct.server.campaigns.costs import PATCHED, UNPATCHED, Ledger
+from safeconduct.server.campaigns.journal import SealedJournal
 from safeconduct.server.campaigns.models import Campaign, CampaignState
 from safeconduct.server.cases import services as cases
 from safeconduct.server.parties.viewer import ANYONE
-from safeconduct.verification.campaign import CampaignResult, Terms, run_campaign
+from safeconduct.verification.campaign import CampaignResult, Terms, Watcher, run_campaign
 from safeconduct.verification.certification import certify
 from safeconduct.verification.criterion import criterion_sha256
-from safeconduct.verification.meter import Spent
 from safeconduct.verification.targets import Target, target_for
 from safeconduct.verification.trials import write_trials
-from safeconduct.verification.variants import commit_held_out
 from safeconduct.verification.verdict import Deliberation
 
-LEASE = timedelta(minutes=10)
+LEASE = timedelta(minutes=5)
 EVERY = timedelta(seconds=1)
 TRIES = 3
 """How often a busy target is asked for one answer, so how many times its patience a single trial may take."""
-BROKE_OFF = "the run broke off before its end"
+MOST_SITTINGS = 50
+BROKE_OFF = "the run broke off again and again"
 
 
 def run(campaign: Campaign, *, now: datetime, clock: Callable[[], datetime] = timezone.now) -> Campaign:
-    """Run a campaign to its verdict, or write down why it could not be run."""
+    """Run a campaign to its verdict, or until somebody pauses it, or write down why it could not be run."""
     claimed = _claim(campaign, now=now)
     if claimed is None:
         return Campaign.objects.get(pk=campaign.pk)
@@ -61,22 +62,36 @@ def run(campaign: Campaign, *, now: datetime, clock: Callable[[], datetime] = ti
     try:
         terms = _terms(claimed)
         progress.watch(*(_open(terms, target, clock) for target in _granted(claimed, now=now)))
-        result = run_campaign(
-            terms,
-            unpatched=progress.unpatched,
-            patched=progress.patched,
-            clock=clock,
+        watcher = Watcher(
             listen=progress.listen,
             should_stop=progress.should_stop,
+            should_pause=progress.should_pause,
+            journal=SealedJournal(claimed),
         )
+        result = run_campaign(
+            terms, unpatched=progress.unpatched, patched=progress.patched, clock=clock, watcher=watcher
+        )
+        progress.spend()
+        if (ended := _ended_early(claimed, result, now=clock())) is not None:
+            return ended
         certificate = _certificate(claimed, terms, result)
     except SafeconductError as error:
         progress.spend()
         return _end(claimed, CampaignState.FAILED, why=f"{error.message} [{error.code}]", now=clock())
-    progress.spend()
-    if queries.is_cancel_asked(claimed.pk):
-        return _end(claimed, CampaignState.CANCELED, now=clock())
     return _decide(claimed, result, certificate, now=clock())
+
+
+def _ended_early(claimed: Campaign, result: CampaignResult, *, now: datetime) -> Campaign | None:
+    """Note that somebody canceled or paused it; nothing where it came to a verdict."""
+    if queries.is_cancel_asked(claimed.pk):
+        return _end(claimed, CampaignState.CANCELED, now=now)
+    return _end(claimed, CampaignState.PAUSED, now=now) if result.paused else None
+
+
+@atomic_write
+def take_over(now: datetime) -> int:
+    """End the leases of running campaigns, because the one worker there is has just begun; return how many."""
+    return Campaign.objects.filter(state=CampaignState.RUNNING, lease_until__gt=now).update(lease_until=now)
 
 
 class Progress:
@@ -89,14 +104,18 @@ class Progress:
         """Begin at nothing."""
         self._campaign, self._clock = campaign, clock
         self._told_at = clock() - EVERY
-        self._stop = False
-        self._watched: list[tuple[GrantedTarget, Target]] = []
-        self._written: dict[str, Spent] = {}
+        self._stop = self._pause = False
+        self._watched: dict[str, tuple[Target, Ledger]] = {}
 
     def watch(self, unpatched: Target, patched: Target) -> None:
-        """Count what these targets spend from now on."""
+        """Count what these targets spend from now on, beside what earlier sittings spent.
+
+        Raises:
+            MalformedError: the journal of the earlier sittings cannot be read.
+        """
         self.unpatched, self.patched = unpatched, patched
-        self._watched = [(self._campaign.unpatched, unpatched), (self._campaign.patched, patched)]
+        costs = Ledger.of(self._campaign)
+        self._watched = {UNPATCHED: (unpatched, costs), PATCHED: (patched, costs)}
 
     def listen(self, trial: Trial, deliberation: Deliberation) -> None:
         """Take note of a trial."""
@@ -105,43 +124,51 @@ class Progress:
             return
         self._told_at = now
         self.spend()
-        self._stop = _tell(self._campaign, trial, deliberation, now=now)
+        self._stop, self._pause = _tell(self._campaign, trial, deliberation, now=now)
 
     def should_stop(self) -> bool:
         """Tell whether the campaign is to stop before the next call."""
         return self._stop
 
+    def should_pause(self) -> bool:
+        """Tell whether the campaign is to rest before the next call."""
+        return self._pause
+
     def spend(self) -> None:
         """Write down at the targets what was spent since the last time."""
-        for granted, used in self._watched:
+        for role, (used, costs) in self._watched.items():
             # The meter counts on in one and the same object, so what was written down is kept as a copy.
-            spent, before = replace(used.spent), self._written.get(granted.pk, Spent())
-            calls, tokens = spent.calls - before.calls, spent.tokens - before.tokens
-            if calls or tokens:
-                authorizing.spend(target_id=granted.pk, calls=calls, tokens=tokens)
-                self._written[granted.pk] = spent
+            costs.note(role, replace(used.spent))
 
 
 @atomic_write
 def _claim(campaign: Campaign, *, now: datetime) -> Campaign | None:
-    """Take a campaign that waits; one that a crash left has failed, and there is nothing to run."""
+    """Take a campaign that waits, or one that a crash left; nothing where there is nothing to run."""
     current = _locked(campaign)
-    if current.state == CampaignState.RUNNING and current.lease_until is not None and current.lease_until <= now:
+    is_left = current.state == CampaignState.RUNNING and current.lease_until is not None and current.lease_until <= now
+    if is_left and (current.cancel_asked or current.attempts >= MOST_SITTINGS):
         _close(
             current, CampaignState.CANCELED if current.cancel_asked else CampaignState.FAILED, why=BROKE_OFF, now=now
         )
         return None
-    if current.state != CampaignState.QUEUED:
+    if current.state != CampaignState.QUEUED and not is_left:
         return None
-    current.state, current.started_at, current.lease_until = CampaignState.RUNNING, now, _lease(current, now=now)
+    if is_left:
+        facts: dict[str, audit.Fact] = {"sitting": current.attempts + 1}
+        audit.record(EventTag.CAMPAIGN_PICKED_UP, subject=current.pk, at=now, facts=facts)
+    current.state, current.lease_until = CampaignState.RUNNING, _lease(current, now=now)
+    current.started_at = current.started_at or now
     current.attempts += 1
     current.save()
     return current
 
 
 @atomic_write
-def _tell(campaign: Campaign, trial: Trial, deliberation: Deliberation, *, now: datetime) -> bool:
-    """Show how far it is, and return whether it must stop: it is asked to, a grant does not hold, a lease is lost."""
+def _tell(campaign: Campaign, trial: Trial, deliberation: Deliberation, *, now: datetime) -> tuple[bool, bool]:
+    """Show how far it is, and return whether it must stop, and whether it is to rest.
+
+    It must stop when it is asked to, when a grant does not hold any more, or when its lease is lost.
+    """
     progress: dict[str, Json] = {
         "phase": deliberation.phase.value,
         "calls": deliberation.calls,
@@ -151,7 +178,8 @@ def _tell(campaign: Campaign, trial: Trial, deliberation: Deliberation, *, now: 
     }
     sealed = campaign.sealed("progress", progress)
     is_ours = _ours(campaign).update(sealed_progress=sealed, lease_until=_lease(campaign, now=now))
-    return not is_ours or queries.is_cancel_asked(campaign.pk) or not _are_usable(campaign, now=now)
+    must_stop = not is_ours or queries.is_cancel_asked(campaign.pk) or not _are_usable(campaign, now=now)
+    return must_stop, queries.is_pause_asked(campaign.pk)
 
 
 @atomic_write
@@ -186,8 +214,9 @@ def _end(campaign: Campaign, state: CampaignState, *, why: str = "", now: dateti
 
 
 def _close(current: Campaign, state: CampaignState, *, why: str, now: datetime) -> None:
-    """End a campaign without a verdict. Who asked for its cancellation is in the record already."""
-    current.state, current.ended_at, current.lease_until = state, now, None
+    """Leave a campaign without a verdict. Who asked for its pause or cancellation is in the record already."""
+    current.state, current.lease_until, current.pause_asked = state, None, False
+    current.ended_at = None if state == CampaignState.PAUSED else now
     if state == CampaignState.FAILED:
         current.sealed_failure = current.sealed("failure", why)
         audit.record(EventTag.CAMPAIGN_FAILED, subject=current.pk, at=now)
@@ -220,10 +249,10 @@ def _terms(claimed: Campaign) -> Terms:
     """
     terms = Terms(
         bundle=services.bundle_of(claimed.claim.case),
-        criterion=Criterion(**claimed.criterion),
+        criterion=queries.criterion_of(claimed),
         held_out=queries.held_out_of(claimed),
     )
-    frozen = (criterion_sha256(terms.criterion), commit_held_out(terms.bundle.attack, terms.held_out))
+    frozen = (criterion_sha256(terms.criterion), terms.commitment)
     if frozen != (claimed.criterion_sha256, claimed.commitment):
         raise VerificationError("the terms are not those that were frozen", hint="start another campaign")
     return terms

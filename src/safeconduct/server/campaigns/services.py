@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The acts on fixes: claim one, start a campaign against it, stop it. Running it is in `runner`."""
+"""The acts on fixes: claim one, start a campaign against it, pause it, stop it. Running it is in `runner`."""
 
 import secrets
 from datetime import datetime
@@ -23,11 +23,13 @@ from safeconduct.server.intake import queries as intake
 from safeconduct.server.parties.viewer import Viewer
 from safeconduct.verification.bundle import read_bundle
 from safeconduct.verification.bundle.checks import require_runnable
+from safeconduct.verification.campaign import Terms
 from safeconduct.verification.criterion import check_criterion, criterion_sha256, criterion_terms
-from safeconduct.verification.variants import commit_held_out, new_held_out
+from safeconduct.verification.variants import new_held_out
 
 NOTE_LIMIT = 20_000
-ACTIVE = (CampaignState.QUEUED, CampaignState.RUNNING)
+ACTIVE = (CampaignState.QUEUED, CampaignState.RUNNING, CampaignState.PAUSED)
+WORKING = (CampaignState.QUEUED, CampaignState.RUNNING)
 
 
 @atomic_write
@@ -76,7 +78,7 @@ def start(
 
     Raises:
         NotPermittedError: only those who coordinate start campaigns.
-        ConflictError: the report has no bundle, a campaign of this case is running, or the targets are the same.
+        ConflictError: the report has no bundle, a campaign of this vendor is running, or the targets are the same.
         MalformedError: the bundle cannot be run, or the criterion contradicts itself.
     """
     by.require(Role.COORDINATOR)
@@ -91,9 +93,9 @@ def start(
         patched=patched,
         criterion=criterion_terms(terms),
         criterion_sha256=criterion_sha256(terms),
-        commitment=commit_held_out(bundle.attack, held_out),
         queued_at=now,
     )
+    campaign.commitment = Terms(bundle=bundle, criterion=terms, held_out=held_out).commitment
     campaign.secret = vault.seal(held_out.salt + held_out.seed, subject=claim.case_id, place=secret_place(campaign.pk))
     return _put_in(campaign, by=by, now=now)
 
@@ -113,21 +115,67 @@ def _put_in(campaign: Campaign, *, by: Viewer, now: datetime) -> Campaign:
 def _require_startable(claim: FixClaim, unpatched: Target, patched: Target) -> None:
     if unpatched.pk == patched.pk or patched.role != TargetRole.PATCHED or unpatched.role != TargetRole.UNPATCHED:
         raise ConflictError("a campaign needs the target as reported and the one with the fix", hint="grant both")
-    if Campaign.objects.filter(claim__case=claim.case, state__in=ACTIVE).exists():
-        raise ConflictError("a campaign of this case is running", hint="wait for its verdict, or cancel it")
+    # The fixes of several vendors of one case are tested side by side, the fixes of one vendor one after the other.
+    if Campaign.objects.filter(claim__participant=claim.participant_id, state__in=ACTIVE).exists():
+        raise ConflictError("a campaign of this vendor is running", hint="wait for its verdict, or cancel it")
+
+
+@atomic_write
+def pause(*, campaign: Campaign, by: Viewer, now: datetime) -> Campaign:
+    """Let a campaign rest; a running one ends the calls that are under way, and keeps all it has.
+
+    Raises:
+        NotPermittedError: only those who coordinate do.
+        ConflictError: it is over, or rests already.
+    """
+    by.require(Role.COORDINATOR)
+    current = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if current.state not in WORKING or current.pause_asked:
+        raise ConflictError("the campaign is over, or rests already")
+    current.pause_asked = current.state == CampaignState.RUNNING
+    if current.state == CampaignState.QUEUED:
+        current.state = CampaignState.PAUSED
+    current.save(update_fields=["state", "pause_asked"])
+    audit.record(EventTag.CAMPAIGN_PAUSED, subject=current.pk, actor=by.actor, at=now)
+    return current
+
+
+@atomic_write
+def resume(*, campaign: Campaign, by: Viewer, now: datetime) -> Campaign:
+    """Let a campaign that rests go on where it was; no call is made twice.
+
+    Raises:
+        NotPermittedError: only those who coordinate do.
+        ConflictError: it does not rest.
+    """
+    by.require(Role.COORDINATOR)
+    current = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if current.state != CampaignState.PAUSED and not current.pause_asked:
+        raise ConflictError("the campaign does not rest")
+    if current.state == CampaignState.PAUSED:
+        current.state = CampaignState.QUEUED
+    current.pause_asked = False
+    current.save(update_fields=["state", "pause_asked"])
+    audit.record(EventTag.CAMPAIGN_RESUMED, subject=current.pk, actor=by.actor, at=now)
+    return current
 
 
 @atomic_write
 def cancel(*, campaign: Campaign, by: Viewer, now: datetime) -> Campaign:
-    """Ask a campaign to stop; a running one stops before its next call and comes to no verdict."""
+    """Ask a campaign to stop; a running one stops before its next call and comes to no verdict.
+
+    Raises:
+        NotPermittedError: only those who coordinate do.
+        ConflictError: it is over.
+    """
     by.require(Role.COORDINATOR)
     current = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if current.state not in ACTIVE:
         raise ConflictError("the campaign is over")
     current.cancel_asked = True
-    if current.state == CampaignState.QUEUED:
+    if current.state != CampaignState.RUNNING:
         current.state, current.ended_at = CampaignState.CANCELED, now
-    current.save()
+    current.save(update_fields=["state", "ended_at", "cancel_asked"])
     audit.record(EventTag.CAMPAIGN_CANCELED, subject=current.pk, actor=by.actor, at=now)
     return current
 

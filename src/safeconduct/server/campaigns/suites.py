@@ -22,7 +22,7 @@ from safeconduct.server.audit.instance_seal import open_for, seal_for
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.authorizations.models import Target
 from safeconduct.server.campaigns import families
-from safeconduct.server.campaigns.models import Campaign, Probe, SuiteCheck, SuiteExclusion, SuiteName
+from safeconduct.server.campaigns.models import Campaign, Probe, ProbeState, SuiteCheck, SuiteExclusion, SuiteName
 from safeconduct.server.campaigns.places import exclusion_place
 from safeconduct.server.cases.models import Case
 from safeconduct.server.intake import queries as intake
@@ -151,6 +151,13 @@ def end(made: SuiteCheck, *, now: datetime) -> None:
     ended = SuiteCheck.objects.filter(pk=made.pk, ended_at__isnull=True).update(ended_at=now)
     if ended:
         audit.record(EventTag.SUITE_CHECK_ENDED, subject=made.pk, at=now)
+
+
+def to_end() -> list[SuiteCheck]:
+    """Return the checks by hand of which no probe waits or runs any more."""
+    going = Probe.objects.filter(state__in=(ProbeState.QUEUED, ProbeState.RUNNING), check_run__isnull=False)
+    open_ = SuiteCheck.objects.filter(ended_at__isnull=True, campaign__isnull=True)
+    return list(open_.exclude(pk__in=going.values("check_run")))
 
 
 def checks_for(viewer: Viewer) -> QuerySet[SuiteCheck]:

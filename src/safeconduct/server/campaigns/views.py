@@ -22,7 +22,6 @@ from safeconduct.server.cases import queries as cases
 from safeconduct.server.cases.models import Case
 from safeconduct.server.parties.access import PartyRequest, acts_for
 
-RUNNING = (CampaignState.QUEUED, CampaignState.RUNNING)
 
 
 @require_safe
@@ -77,10 +76,10 @@ def campaign(request: PartyRequest, campaign_id: str) -> HttpResponse:
         "tries": len(tries),
         "chance_of_error": queries.chance_of_error(tries),
         "case": found.claim.case,
-        "is_running": found.state in RUNNING,
+        "is_running": found.state in services.ACTIVE,
         "is_watched": request.GET.get("watch") == "yes",
         "finding": finding_of(found) if found.state == CampaignState.DECIDED else None,
-        "may_cancel": request.viewer.has(Role.COORDINATOR) and found.state in RUNNING,
+        "coordinates": request.viewer.has(Role.COORDINATOR),
     }
     return render(request, "campaigns/campaign.html", context)
 
@@ -91,6 +90,24 @@ def cancel(request: PartyRequest, campaign_id: str) -> HttpResponse:
     """Ask a campaign to stop."""
     found = queries.campaign_for(request.viewer, campaign_id)
     services.cancel(campaign=found, by=request.viewer, now=request.now)
+    return redirect("campaigns:campaign", campaign_id)
+
+
+@require_POST
+@acts_for(Role.COORDINATOR)
+def pause(request: PartyRequest, campaign_id: str) -> HttpResponse:
+    """Let a campaign rest."""
+    found = queries.campaign_for(request.viewer, campaign_id)
+    services.pause(campaign=found, by=request.viewer, now=request.now)
+    return redirect("campaigns:campaign", campaign_id)
+
+
+@require_POST
+@acts_for(Role.COORDINATOR)
+def resume(request: PartyRequest, campaign_id: str) -> HttpResponse:
+    """Let a campaign that rests go on."""
+    found = queries.campaign_for(request.viewer, campaign_id)
+    services.resume(campaign=found, by=request.viewer, now=request.now)
     return redirect("campaigns:campaign", campaign_id)
 
 

@@ -27,6 +27,7 @@ class News(StrEnum):
     EMBARGO_ENDED = "embargo_ended"
     INVITED = "invited"
     LEAK = "leak"
+    REGRESSED = "regressed"
 
 
 NEWS_WORDS = {
@@ -34,6 +35,7 @@ NEWS_WORDS = {
     News.TERMS: "The terms of an embargo you were asked to keep have changed, or others are proposed.",
     News.EMBARGO_ENDED: "The embargo of a case you take part in has ended.",
     News.LEAK: "Something of a case you take part in is public. A new date has to be agreed on.",
+    News.REGRESSED: "A fix that was found to hold does not hold any more.",
     News.INVITED: "You are invited to a coordinated disclosure.",
 }
 

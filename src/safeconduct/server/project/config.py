@@ -24,6 +24,9 @@ PLACES = frozenset({"SAFECONDUCT_HOME", "SAFECONDUCT_CONFIG"})
 TESTS_PREFIX = "SAFECONDUCT_TEST_"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MIB = 1024 * 1024
+MOST_WATCH_DAYS = 365
+MOST_WATCH_DRAWS = 200
+LEAST_RUN_LENGTH, MOST_RUN_LENGTH = 100.0, 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,14 @@ class Config:
         default=64 * MIB, metadata={"help": "Free disk space below which the service says it is not ready."}
     )
     invitation_days: int = field(default=14, metadata={"help": "Days for which a one-time link holds."})
+    watch_days: int = field(
+        default=7, metadata={"help": "Days between two looks at a verified fix; 0: no watch begins by itself."}
+    )
+    watch_draws: int = field(default=20, metadata={"help": "Fresh variants that a look at a verified fix asks."})
+    watch_run_length: float = field(
+        default=10_000.0,
+        metadata={"help": "Calls that pass on average at least before a watch raises a false alarm."},
+    )
     log_level: Literal["debug", "info", "warning", "error"] = field(
         default="info", metadata={"help": "Least important log line to write."}
     )
@@ -203,8 +214,17 @@ def _check(config: Config) -> None:
             config.threads, config.processes, config.upload_bytes, config.request_bytes, config.invitation_days
         )
         < 1,
+        "watch_days is 0 to 365, watch_draws 1 to 200, watch_run_length 100 or more": not _is_watchable(config),
         "worker_seconds and beat_seconds must be positive": min(config.worker_seconds, config.beat_seconds) <= 0,
     }
     for sentence, holds in contradictions.items():
         if holds:
             raise ConfigurationError(sentence, hint="see the reference of settings")
+
+
+def _is_watchable(config: Config) -> bool:
+    return (
+        0 <= config.watch_days <= MOST_WATCH_DAYS
+        and 1 <= config.watch_draws <= MOST_WATCH_DRAWS
+        and LEAST_RUN_LENGTH <= config.watch_run_length <= MOST_RUN_LENGTH
+    )

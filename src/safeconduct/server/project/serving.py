@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connections
+from django.utils import timezone
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
@@ -19,7 +20,7 @@ from gunicorn.workers.base import Worker as WebWorker
 from safeconduct.server.project.config import Config
 from safeconduct.server.project.locks import hold
 from safeconduct.server.project.logs import JsonLines
-from safeconduct.server.project.worker import Worker, tasks
+from safeconduct.server.project.worker import Worker, take_over, tasks
 from safeconduct.server.project.wsgi import application
 
 log = logging.getLogger("safeconduct.serve")
@@ -50,6 +51,7 @@ class Background:
 
     def start(self, _worker: WebWorker) -> None:
         """Start the thread."""
+        take_over(timezone.now())
         work = Worker(tasks=tasks())
         pause = min(self._config.worker_seconds, 1.0)
         self._thread = threading.Thread(target=work.run, args=(self._stop,), kwargs={"pause": pause}, name="worker")
@@ -131,4 +133,5 @@ def work(config: Config, stop: threading.Event) -> None:
     if config.on_sqlite:
         hold(config.home / WORKER_LOCK, what="a server or worker")
     log.info("worker started")
+    take_over(timezone.now())
     Worker(tasks=tasks()).run(stop, pause=min(config.worker_seconds, 1.0))

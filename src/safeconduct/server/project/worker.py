@@ -53,7 +53,16 @@ def tasks() -> tuple[Task, ...]:
         Task(name="triage.gate", run=triage_tasks.run_gate, every=often),
         Task(name="clock.sweep", run=clock_tasks.sweep, every=max(often, SWEEP)),
         Task(name="campaigns.run", run=campaigns_tasks.run, every=often),
+        Task(name="campaigns.probe", run=campaigns_tasks.probe, every=often),
+        Task(name="campaigns.watch", run=campaigns_tasks.watch, every=max(often, SWEEP)),
+        Task(name="campaigns.join_suites", run=campaigns_tasks.join_suites, every=TIDY),
     )
+
+
+def take_over(now: datetime) -> None:
+    """Let what a killed worker left be picked up at once, where no other worker can be there."""
+    if settings.SAFECONDUCT.on_sqlite:
+        campaigns_tasks.take_over(now)
 
 
 @dataclass(slots=True)

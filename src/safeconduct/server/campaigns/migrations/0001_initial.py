@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('authorizations', '0001_initial'),
+        ('authorizations', '0002_alter_target_adapter'),
     ]
 
     operations = [
@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('active', 'active'), ('paused', 'paused'), ('stopped', 'stopped'), ('regressed', 'the flaw is back')], default='active', max_length=10)),
                 ('every_days', models.PositiveSmallIntegerField()),
                 ('draws', models.PositiveSmallIntegerField()),
-                ('level', models.FloatField()),
+                ('run_length', models.FloatField()),
                 ('reason', models.BinaryField(blank=True)),
                 ('actor', models.CharField(blank=True, max_length=40)),
                 ('started_at', models.DateTimeField()),

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('authorizations', '0001_initial'),
+        ('authorizations', '0002_alter_target_adapter'),
         ('campaigns', '0001_initial'),
         ('cases', '0001_initial'),
         ('intake', '0001_initial'),
