@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('authorizations', '0001_initial'),
+        ('authorizations', '0002_alter_target_adapter'),
         ('intake', '0001_initial'),
         ('registry', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
