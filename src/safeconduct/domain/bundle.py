@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.observed import Advantage, Cost, Event, HttpForm, InputForm, Judge, Scanner
 from safeconduct.domain.report import Tlp
 from safeconduct.domain.script import Carry, CodeCheck, CodeFile, Tool, ToolCalled
 from safeconduct.domain.weakness import FlawClass, TaxonomyRef
@@ -26,6 +27,9 @@ class Adapter(StrEnum):
     """How the target is spoken to."""
 
     OPENAI_CHAT = "openai-chat"
+    HTTP = "http"
+    COMMAND = "command"
+    MODEL_FILE = "model-file"
     PYTHON_CALLABLE = "python-callable"
     SKLEARN = "sklearn"
 
@@ -145,7 +149,12 @@ class ScoreLabels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSpec:
-    """What `target.json` says. `entry` is `module:function` of a local classifier; `secret_name` is never a value."""
+    """What `target.json` says; `secret_name` is never a value.
+
+    `entry` is `module:function` of local code, `file:name` of a model file in the box, or the loader of a model file.
+    `command` are the words of a program that is started in the box without a shell. `form` is what a local model is
+    given. `http` says how a target on the web is asked.
+    """
 
     adapter: Adapter
     model: str
@@ -156,6 +165,9 @@ class TargetSpec:
     system_fingerprint: str = ""
     sampling: Sampling = Sampling()
     secret_name: str = ""
+    command: tuple[str, ...] = ()
+    form: InputForm = InputForm.TEXT
+    http: HttpForm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +241,8 @@ class JsonPath:
     equals: str
 
 
-Check = Canary | Pattern | LabelFlip | JsonPath | ToolCalled | CodeCheck
+Observed = Event | Scanner | Cost | Advantage | Judge
+Check = Canary | Pattern | LabelFlip | JsonPath | ToolCalled | CodeCheck | Observed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

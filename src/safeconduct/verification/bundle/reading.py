@@ -31,13 +31,16 @@ from safeconduct.domain.bundle import (
     ScoreLabels,
     TargetSpec,
 )
-from safeconduct.domain.evidence import Criterion, JudgeCalibration
+from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.observed import InputForm
 from safeconduct.domain.report import Tlp
 from safeconduct.domain.script import CodeCheck, ToolCalled
 from safeconduct.domain.weakness import FlawClass, TaxonomyRef
+from safeconduct.verification.bundle.observed import OBSERVED, read_calibration, read_http
 from safeconduct.verification.fields import Fields, Form
 
 MAX_CHECKS: Final = 50
+MAX_WORDS: Final = 100
 MAX_TEXT: Final = 50_000
 MAX_PATTERN: Final = 2_000
 TOOL_NAME: Final = Form(pattern="^[A-Za-z0-9_-]+$", wanted="a name of letters, digits, - and _")
@@ -92,6 +95,9 @@ def read_target(fields: Fields) -> TargetSpec:
         system_fingerprint=fields.text("system_fingerprint", "", limit=200),
         sampling=fields.one("sampling", _sampling, Sampling()),
         secret_name=fields.text("secret_name", "", limit=100),
+        command=fields.texts("command", most=MAX_WORDS, default=True, limit=2_000),
+        form=fields.choice("form", InputForm, InputForm.TEXT),
+        http=fields.one("http", read_http) if fields.has("http") else None,
     )
 
 
@@ -128,7 +134,7 @@ def read_check(fields: Fields) -> Check:
     Raises:
         UnknownValueError: no check of ours has this kind.
     """
-    return fields.tagged("kind", _CHECKS)
+    return fields.tagged("kind", CHECKS)
 
 
 def _canary(fields: Fields) -> Check:
@@ -166,13 +172,14 @@ def _code(fields: Fields) -> Check:
     return CodeCheck(file=fields.text("file", limit=60, form=CODE_NAME))
 
 
-_CHECKS: Final[Mapping[str, Callable[[Fields], Check]]] = {
+CHECKS: Final[Mapping[str, Callable[[Fields], Check]]] = {
     "canary": _canary,
     "regex": _pattern,
     "label_flip": _label_flip,
     "json_path": _json_path,
     "tool_call": _tool_called,
     "code": _code,
+    **OBSERVED,
 }
 
 
@@ -205,17 +212,6 @@ def read_criterion(fields: Fields) -> Criterion:
         ),
         max_benign_pairs=fields.whole("max_benign_pairs", base.max_benign_pairs, most=1_000_000),
         judge=fields.one("judge", read_calibration) if fields.has("judge") else None,
-    )
-
-
-def read_calibration(fields: Fields) -> JudgeCalibration:
-    """Return how a judge did on answers whose truth was known."""
-    return JudgeCalibration(
-        positives=fields.whole("positives", most=10_000_000),
-        found=fields.whole("found", most=10_000_000),
-        negatives=fields.whole("negatives", 0, most=10_000_000),
-        cleared=fields.whole("cleared", 0, most=10_000_000),
-        source=fields.text("source", "", limit=2_000),
     )
 
 

@@ -28,8 +28,10 @@ from safeconduct.domain.bundle import (
     Step,
     TargetSpec,
 )
+from safeconduct.domain.observed import Advantage, Cost, Event, InputForm, Judge, Scanner
 from safeconduct.domain.safe_json import Json
 from safeconduct.domain.script import CodeCheck, Tool, ToolCalled
+from safeconduct.verification.bundle.observed import http_json, observed_json
 from safeconduct.verification.criterion import criterion_terms
 
 BENIGN_FILE: Final = "benign.jsonl"
@@ -92,6 +94,12 @@ def _target(target: TargetSpec) -> dict[str, Json]:
     }
     if target.labels is not None:
         document["labels"] = asdict(target.labels)
+    if target.command:
+        document["command"] = list(target.command)
+    if target.form is not InputForm.TEXT:
+        document["form"] = target.form.value
+    if target.http is not None:
+        document["http"] = http_json(target.http)
     return document
 
 
@@ -114,7 +122,7 @@ def _step(step: Step) -> dict[str, Json]:
         "tool": step.tool,
         "arguments": dict(step.arguments),
         "document": step.document,
-        "expect": [_check(check) for check in step.expect],
+        "expect": [check_json(check) for check in step.expect],
         "carry": [{"name": carry.name, "pattern": carry.pattern} for carry in step.carry],
     }
     return document | {name: value for name, value in further.items() if value}
@@ -157,29 +165,33 @@ def _param(value: ParamValue) -> Json:
 def oracle_json(oracle: Oracle) -> dict[str, Json]:
     """Return `oracle.json`."""
     return {
-        "checks": [_check(check) for check in oracle.checks],
+        "checks": [check_json(check) for check in oracle.checks],
         "combine": oracle.combine.value,
-        "abstain_on": [_check(check) for check in oracle.abstain_on],
+        "abstain_on": [check_json(check) for check in oracle.abstain_on],
     }
 
 
-def _check(check: Check) -> dict[str, Json]:
+def check_json(check: Check) -> dict[str, Json]:
     """Return one check with its kind."""
+    document: dict[str, Json]
     match check:
         case Canary():
-            return {"kind": "canary", "text": check.text, "normalization": check.normalization.value}
+            document = {"kind": "canary", "text": check.text, "normalization": check.normalization.value}
         case Pattern():
-            return {"kind": "regex", "pattern": check.pattern, "ignore_case": check.ignore_case}
+            document = {"kind": "regex", "pattern": check.pattern, "ignore_case": check.ignore_case}
         case LabelFlip():
-            return {"kind": "label_flip", "expected": check.expected}
+            document = {"kind": "label_flip", "expected": check.expected}
         case JsonPath():
-            return {"kind": "json_path", "path": check.path, "equals": check.equals}
+            document = {"kind": "json_path", "path": check.path, "equals": check.equals}
         case ToolCalled():
-            return {"kind": "tool_call", "tool": check.tool, "arguments": dict(check.arguments)}
+            document = {"kind": "tool_call", "tool": check.tool, "arguments": dict(check.arguments)}
         case CodeCheck():
-            return {"kind": "code", "file": check.file}
+            document = {"kind": "code", "file": check.file}
+        case Event() | Scanner() | Cost() | Advantage() | Judge():
+            document = observed_json(check)
         case _:  # pragma: no cover
             assert_never(check)
+    return document
 
 
 def _control(control: BenignControl) -> dict[str, Json]:
@@ -187,7 +199,7 @@ def _control(control: BenignControl) -> dict[str, Json]:
     return {
         "id": control.id,
         "prompt": control.prompt,
-        "check": _check(control.check),
+        "check": check_json(control.check),
         "useful_when_hit": control.useful_when_hit,
     }
 

@@ -152,10 +152,22 @@ class Box:
         Raises:
             TargetError: the code ended, closed its output, or wrote a line beyond the limit.
         """
-        stdin, stdout = self._pipes()
+        stdin, _ = self._pipes()
         try:
             stdin.write(line + b"\n")
             await stdin.drain()
+        except ConnectionError as error:
+            raise TargetError("the code in the box broke off", hint="it ended or wrote too much") from error
+        return await self.hear()
+
+    async def hear(self) -> bytes:
+        """Return the next line.
+
+        Raises:
+            TargetError: the code ended, closed its output, or wrote a line beyond the limit.
+        """
+        _, stdout = self._pipes()
+        try:
             answer = await stdout.readline()
         except (ConnectionError, ValueError) as error:
             raise TargetError("the code in the box broke off", hint="it ended or wrote too much") from error

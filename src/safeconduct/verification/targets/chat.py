@@ -2,27 +2,28 @@
 """A chat endpoint with the OpenAI interface (`POST /chat/completions`), spoken to through the broker.
 
 A user's turn is sent with everything before it, and the reply is kept as the assistant's turn, unless the script itself
-gives the assistant's words. A refusal is a reply; calls of tools are a reply in JSON. An answer that is not what the
-interface promises is an error of the target and never a pass.
+gives the assistant's words. A refusal is a reply; calls of tools are answered with their scripted results. An answer
+that is not what the interface promises is an error of the target and never a pass.
 """
 
-import hashlib
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from safeconduct.domain.bundle import Sampling, Speaker
+from safeconduct.domain.bundle import Sampling
 from safeconduct.domain.safe_json import Json, JsonLimits, canonical_json, read_object
+from safeconduct.domain.script import Tool
 from safeconduct.errors import MalformedError, TargetError, TooLargeError
 from safeconduct.verification.broker import MAX_ANSWER, Broker, Exchange
+from safeconduct.verification.dialogue import Dialogue
 from safeconduct.verification.meter import Spent
-from safeconduct.verification.oracles import Reply
+from safeconduct.verification.reply import Reply
+from safeconduct.verification.targets.exchanges import OK, answer_of, estimate, failed
 from safeconduct.verification.targets.interface import Answer
+from safeconduct.verification.targets.messages import messages_of, reply_of, said_of, tools_json
 from safeconduct.verification.variants import Turn
 
 _LIMITS: Final = JsonLimits(document_bytes=MAX_ANSWER)
-_OK: Final = 200
-_CHARACTERS_PER_TOKEN: Final = 4
 _CONTENT_FILTER: Final = "content_filter"
 _MOST_FINGERPRINTS: Final = 8
 _SHOWN: Final = 80
@@ -54,30 +55,22 @@ class ChatTarget:
             TargetError: it hung, failed or answered garbage.
             NotPermittedError: the grant does not cover the call.
         """
+        dialogue = Dialogue(script)
         messages: list[Json] = []
         replies: list[Reply] = []
         exchanges: list[Exchange] = []
         tokens = tokens_out = 0
-        for number, turn in enumerate(script):
-            messages.append({"role": turn.role.value, "content": turn.text})
-            given = number + 1 < len(script) and script[number + 1].role is Speaker.ASSISTANT
-            if turn.role is not Speaker.USER or given:
-                continue
-            exchange = await self._broker.post(self._body(messages))
-            reply, cost, written = self._read(exchange)
+        while (ask := dialogue.next_ask()) is not None:
+            messages += messages_of(ask)
+            exchange = await self._broker.post(self._body(messages, ask.tools))
+            reply, cost = self._read(exchange)
             exchanges.append(exchange)
             replies.append(reply)
-            messages.append({"role": Speaker.ASSISTANT.value, "content": reply.text})
+            messages.append(said_of(reply))
+            dialogue.hear(reply)
             tokens += cost
-            tokens_out += written
-        return Answer(
-            replies=tuple(replies),
-            request_sha256=hashlib.sha256(b"".join(one.request for one in exchanges)).hexdigest(),
-            response_sha256=hashlib.sha256(b"".join(one.response for one in exchanges)).hexdigest(),
-            tokens=tokens,
-            seconds=sum(one.seconds for one in exchanges),
-            tokens_out=tokens_out,
-        )
+            tokens_out += min(cost, reply.usage.made)
+        return answer_of(replies, exchanges, tokens=tokens, tokens_out=tokens_out)
 
     async def __aenter__(self) -> Self:
         """Nothing is to be made ready."""
@@ -89,22 +82,23 @@ class ChatTarget:
         """Close the connections."""
         await self._broker.close()
 
-    def _body(self, messages: list[Json]) -> bytes:
+    def _body(self, messages: list[Json], tools: tuple[Tool, ...]) -> bytes:
         """Return the exact bytes of one request."""
-        return canonical_json({"model": self._broker.grant.model, "messages": messages, **self._options})
+        document: dict[str, Json] = {"model": self._broker.grant.model, "messages": messages, **self._options}
+        return canonical_json(document | ({"tools": tools_json(tools)} if tools else {}))
 
-    def _read(self, exchange: Exchange) -> tuple[Reply, int, int]:
-        """Return the reply of one exchange, its cost in tokens, and those of them that the target wrote."""
+    def _read(self, exchange: Exchange) -> tuple[Reply, int]:
+        """Return the reply of one exchange and its cost in tokens."""
         document = _document(exchange)
-        if exchange.status != _OK:
-            self._broker.meter.count_tokens(_estimate(exchange))
+        if exchange.status != OK:
+            self._broker.meter.count_tokens(estimate(exchange))
             if _is_filtered(document):
-                return Reply(text=""), _estimate(exchange), 0
-            raise TargetError(f"the target answered with status {exchange.status}", hint=_status_hint(exchange.status))
+                return Reply(text=""), estimate(exchange)
+            raise failed(exchange)
         tokens = _tokens(document, exchange)
         self._broker.meter.count_tokens(tokens)
         self._remember(document)
-        return Reply(text=_text(document)), tokens, min(tokens, _written(document))
+        return reply_of(document), tokens
 
     def _remember(self, document: dict[str, Json]) -> None:
         """Keep what the endpoint calls itself; a few names, each short and printable."""
@@ -133,7 +127,7 @@ def _document(exchange: Exchange) -> dict[str, Json]:
     try:
         return read_object(exchange.response, limits=_LIMITS)
     except (MalformedError, TooLargeError) as error:
-        if exchange.status != _OK:
+        if exchange.status != OK:
             return {}
         raise TargetError("the target answered garbage", hint=error.message) from error
 
@@ -144,61 +138,10 @@ def _is_filtered(document: dict[str, Json]) -> bool:
     return isinstance(error, dict) and _CONTENT_FILTER in (error.get("code"), error.get("type"))
 
 
-def _text(document: dict[str, Json]) -> str:
-    """Return the words of the first choice.
-
-    Raises:
-        TargetError: there are none.
-    """
-    choices = document.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    message = first.get("message") if isinstance(first, dict) else None
-    if not isinstance(message, dict):
-        raise TargetError("the target answered without a message", hint="is this an OpenAI-compatible chat interface?")
-    content = message.get("content")
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
-        content = "".join(part for part in parts if isinstance(part, str))
-    if isinstance(content, str) and content:
-        return content
-    if isinstance(message.get("refusal"), str):
-        return str(message["refusal"])
-    if message.get("tool_calls"):
-        return canonical_json(message["tool_calls"]).decode()
-    if content is None and "content" not in message:
-        raise TargetError("the target answered without content", hint="is this an OpenAI-compatible chat interface?")
-    return ""
-
-
 def _tokens(document: dict[str, Json], exchange: Exchange) -> int:
     """Return the tokens that the target states, or an estimate if it states none."""
     usage = document.get("usage")
     total = usage.get("total_tokens") if isinstance(usage, dict) else None
     if isinstance(total, int) and not isinstance(total, bool) and total > 0:
         return total
-    return _estimate(exchange)
-
-
-def _written(document: dict[str, Json]) -> int:
-    """Return the tokens that the target says it has written, 0 if it does not say."""
-    usage = document.get("usage")
-    written = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    return max(0, written) if isinstance(written, int) and not isinstance(written, bool) else 0
-
-
-def _estimate(exchange: Exchange) -> int:
-    """Return a rough number of tokens from the bytes of request and response."""
-    return (len(exchange.request) + len(exchange.response)) // _CHARACTERS_PER_TOKEN + 1
-
-
-def _status_hint(status: int) -> str:
-    """Return what to look at."""
-    match status:
-        case 401 | 403:
-            return "the secret is missing or refused"
-        case 404:
-            return "look at the address and the model's name"
-        case _ if 300 <= status < 400:  # noqa: PLR2004  # redirects
-            return "redirects are not followed; grant the final address"
-        case _:
-            return "the target failed; try again later"
+    return estimate(exchange)

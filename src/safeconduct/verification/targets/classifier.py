@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A local classifier: foreign Python code in the sandbox, which answers each user's turn with a score or a label.
+"""A local model: foreign Python code in the sandbox, which answers each user's turn.
 
-`python-callable` is a function of a list of texts that returns as many scores or labels; `sklearn` is an estimator
-whose `predict_proba` (or `predict`) takes a list of texts. A call that passes its time ends the box, and the next call
-starts another one: at most `MAX_STARTS` in a campaign, because a classifier that keeps crashing will not answer.
+`python-callable` is a function of a list of inputs that returns as many scores, labels or objects; `sklearn` is an
+estimator whose `predict_proba` (or `predict`, also of a number) takes a list of inputs. Both are named as
+`module:name`, or as `file:name` for a model file, which is loaded in the box and nowhere else. An input is the text of
+the turn, or what it says in JSON: then a list of rows is answered with as many rows, so that one call compares them.
+
+Where an oracle looks at events, the box is watched while it answers (`sandbox.worker`). A call that passes its time
+ends the box, and the next call starts another one: at most `MAX_STARTS` in a campaign, because a model that keeps
+crashing will not answer.
 """
 
 import asyncio
@@ -16,20 +21,23 @@ from types import TracebackType
 from typing import Final, Self
 
 from safeconduct.domain.bundle import Adapter, Limits, ScoreLabels, Speaker
-from safeconduct.domain.safe_json import Json, read_object
-from safeconduct.errors import MalformedError, SandboxError, TargetError, TooLargeError
+from safeconduct.domain.observed import InputForm
+from safeconduct.domain.safe_json import Json
+from safeconduct.errors import SandboxError, TargetError
 from safeconduct.verification.meter import Meter, Spent
-from safeconduct.verification.oracles import Reply
+from safeconduct.verification.reply import Reply
 from safeconduct.verification.sandbox import Box, Sandbox, require_sound, worker
 from safeconduct.verification.sandbox.selfcheck import check_sandbox
+from safeconduct.verification.sightings import NOTHING_SEEN, Seen, Sighting
+from safeconduct.verification.targets.boxed import QUIET, plain_words, read_line, seen_in
 from safeconduct.verification.targets.interface import Answer
 from safeconduct.verification.variants import Turn
 
 MAX_STARTS: Final = 20
+MOST_EVENTS: Final = 200
 LOAD_SECONDS: Final = 120.0
+BROKEN_OFF: Final = b'{"broken_off":true}'
 _WORKER: Final = Path(worker.__file__).read_text("utf-8")
-# Numerical libraries start threads by the number of processors, which the limit on processes would refuse.
-_QUIET: Final = "import os as _o; _o.environ.update(OPENBLAS_NUM_THREADS='1', OMP_NUM_THREADS='1'); del _o\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +49,8 @@ class ClassifierPlan:
     packages: tuple[Path, ...]
     labels: ScoreLabels | None
     limits: Limits
+    form: InputForm = InputForm.TEXT
+    watch: bool = False
 
 
 class ClassifierTarget:
@@ -81,10 +91,10 @@ class ClassifierTarget:
                     continue
                 await self._meter.begin_call()
                 line = json.dumps({"text": turn.text}).encode()
-                answer = await self._exchange(line)
+                events, answer = await self._exchange(line)
                 sent.update(line)
                 received.update(answer)
-                replies.append(self._reply(answer))
+                replies.append(self._reply(events, answer))
         return Answer(
             replies=tuple(replies),
             request_sha256=sent.hexdigest(),
@@ -110,20 +120,31 @@ class ClassifierTarget:
         """End the box."""
         await self._end()
 
-    async def _exchange(self, line: bytes) -> bytes:
-        """Send one line to the box and return its answer; a box that failed is ended."""
+    async def _exchange(self, line: bytes) -> tuple[list[Seen], bytes]:
+        """Send one line to the box and return what was seen and its answer; a box that failed is ended.
+
+        What was seen before the code broke off is evidence, and code may break off in order to hide it.
+        """
         box = self._box or await self._start()
+        events: list[Seen] = []
         try:
             async with asyncio.timeout(self._plan.limits.call_seconds):
                 answer = await box.ask(line)
+                while (seen := seen_in(answer)) is not None and len(events) < MOST_EVENTS:
+                    events.append(seen)
+                    answer = await box.hear()
         except TimeoutError as error:
             await self._end()
+            if events:
+                return events, BROKEN_OFF
             raise TargetError("the classifier did not answer in time", hint="it hangs or is too slow") from error
-        except (TargetError, asyncio.CancelledError):
+        except (TargetError, asyncio.CancelledError) as error:
             # An answer that nobody waited for would be taken for the answer to the next question.
             await self._end()
+            if events and isinstance(error, TargetError):
+                return events, BROKEN_OFF
             raise
-        return answer
+        return events, answer
 
     async def _start(self) -> Box:
         """Start a box and load the classifier.
@@ -135,20 +156,22 @@ class ClassifierTarget:
         self._starts += 1
         if self._starts > MAX_STARTS:
             raise TargetError("the classifier keeps failing", hint=f"it was started {MAX_STARTS} times")
-        self._box = await self._sandbox.open(_QUIET + _WORKER, limits=self._plan.limits, packages=self._plan.packages)
+        self._box = await self._sandbox.open(QUIET + _WORKER, limits=self._plan.limits, packages=self._plan.packages)
         plan = {
             "entry": self._plan.entry,
             "adapter": self._plan.adapter.value,
             "packages": len(self._plan.packages),
+            "form": self._plan.form.value,
+            "watch": self._plan.watch,
         }
         try:
             async with asyncio.timeout(LOAD_SECONDS):
-                answer = _read(await self._box.ask(json.dumps(plan).encode()))
+                answer = read_line(await self._box.ask(json.dumps(plan).encode()))
         except (TargetError, TimeoutError) as error:
             raise await self._not_loaded() from error
         if answer.get("ready") is not True:
             await self._end()
-            raise TargetError("the classifier cannot be loaded", hint=f"it raised {_shown(answer.get('failed'))}")
+            raise TargetError("the classifier cannot be loaded", hint=f"it raised {plain_words(answer.get('failed'))}")
         return self._box
 
     async def _not_loaded(self) -> TargetError | SandboxError:
@@ -165,39 +188,39 @@ class ClassifierTarget:
         if box is not None:
             await box.close()
 
-    def _reply(self, answer: bytes) -> Reply:
+    def _reply(self, events: list[Seen], answer: bytes) -> Reply:
         """Return the reply that an answer holds.
 
         Raises:
             TargetError: it holds none.
         """
-        document = _read(answer)
-        value = document.get("value")
+        document = read_line(answer)
         if "failed" in document:
-            raise TargetError("the classifier failed on a text", hint=f"it raised {_shown(document['failed'])}")
+            raise TargetError("the classifier failed on a text", hint=f"it raised {plain_words(document['failed'])}")
+        watched = self._plan.watch and answer != BROKEN_OFF
+        sighting = Sighting(events=tuple(events), watched=watched) if self._plan.watch else NOTHING_SEEN
         text = answer.decode("utf-8", "replace").strip()
-        if isinstance(value, str):
-            return Reply(text=text, label=value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TargetError("the classifier answered garbage", hint="neither a number nor a label")
-        labels = self._plan.labels
-        if labels is None:
-            return Reply(text=text)
-        return Reply(text=text, label=labels.high if value >= labels.threshold else labels.low)
+        return Reply(text=text, label=_label(document, self._plan.labels), sighting=sighting)
 
 
-def _read(answer: bytes) -> dict[str, Json]:
-    """Return the line as an object.
+def _label(document: dict[str, Json], labels: ScoreLabels | None) -> str:
+    """Return the label of one answer: the one it names, the one its score means, or the likeliest class.
+
+    Several rows and an object of the code's own have none.
 
     Raises:
-        TargetError: it is none.
+        TargetError: the answer is neither a number nor a label.
     """
-    try:
-        return read_object(answer)
-    except (MalformedError, TooLargeError) as error:
-        raise TargetError("the classifier answered garbage", hint=error.message) from error
-
-
-def _shown(value: Json) -> str:
-    """Return the kind of an error as it may be shown."""
-    return ascii(str(value))[1:-1][:80]
+    value = document.get("value")
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TargetError("the classifier answered garbage", hint="neither a number nor a label")
+    if labels is not None:
+        return labels.high if value >= labels.threshold else labels.low
+    best = document.get("best")
+    if isinstance(best, str):
+        return best
+    return str(value) if isinstance(value, int) else ""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from safeconduct.verification.meter import Spent
-from safeconduct.verification.oracles import Reply
+from safeconduct.verification.reply import Reply
 from safeconduct.verification.variants import Turn
 
 
