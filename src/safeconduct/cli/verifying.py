@@ -24,7 +24,7 @@ from safeconduct.crypto.durable import PUBLIC, write_durably
 from safeconduct.crypto.secret import Secret
 from safeconduct.crypto.signing import SigningKey, VerifyKey
 from safeconduct.domain.authorization import Caps, TargetGrant
-from safeconduct.domain.bundle import Adapter, Bundle
+from safeconduct.domain.bundle import Bundle
 from safeconduct.domain.evidence import Criterion, Trial, TrialOutcome
 from safeconduct.errors import (
     ConfigurationError,
@@ -193,7 +193,7 @@ def _secrets(name: str) -> dict[str, Secret]:
 def _grant(order: Order, option: TargetOption) -> TargetGrant:
     """Return what typing the option grants: the bundle's own limits are the caps."""
     limits = order.bundle.limits
-    is_local = order.bundle.target.adapter is not Adapter.OPENAI_CHAT
+    is_local = not order.bundle.target.adapter.is_remote
     return TargetGrant(
         model=option.model,
         adapter=order.bundle.target.adapter,

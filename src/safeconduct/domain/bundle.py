@@ -33,6 +33,11 @@ class Adapter(StrEnum):
     PYTHON_CALLABLE = "python-callable"
     SKLEARN = "sklearn"
 
+    @property
+    def is_remote(self) -> bool:
+        """Say whether the target is spoken to over a network; all others run in the sandbox."""
+        return self in {Adapter.OPENAI_CHAT, Adapter.HTTP}
+
 
 class SeedPart(StrEnum):
     """Whether the vendor may see a seed before the verdict."""
