@@ -2,9 +2,11 @@
 """The broker and its meter: pinned addresses, windows, caps and rates, with a clock that the test holds."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -12,7 +14,8 @@ import pytest
 from tests.verification.endpoint import Endpoint, endpoint
 
 from safeconduct.crypto.secret import Secret
-from safeconduct.domain.authorization import Caps, TargetGrant
+from safeconduct.domain.authorization import Caps, TargetGrant, WeeklyHours
+from safeconduct.domain.price import Price
 from safeconduct.errors import ConfigurationError, NotPermittedError, TargetError
 from safeconduct.verification.broker import Broker, Exchange, plain_client, resolve_by_system
 from safeconduct.verification.meter import Meter, Watch
@@ -270,3 +273,62 @@ def test_a_secret_that_cannot_be_used_is_named_and_not_shown(secrets: dict[str, 
 
 def test_an_exchange_shows_nothing_of_what_was_said() -> None:
     assert "secret" not in repr(Exchange(request=b"secret", response=b"secret", status=200, seconds=0.0))
+
+
+def test_a_call_outside_of_the_hours_of_the_week_is_refused_when_it_is_made() -> None:
+    clock = Clock()
+    hours = WeeklyHours(days=frozenset({0}), opens=time(9), closes=time(12, 0, 10))
+    with endpoint(canary="x") as server:
+        spoken = broker(server, clock=clock, hours=hours)
+
+        async def talk() -> None:
+            try:
+                await spoken.post(b"{}")
+                clock.seconds = 10.0
+                await spoken.post(b"{}")
+            finally:
+                await spoken.close()
+
+        with pytest.raises(NotPermittedError, match="window"):
+            asyncio.run(talk())
+
+    assert (len(server.asked), spoken.meter.spent.calls) == (1, 1)
+
+
+def test_no_call_is_made_beyond_the_granted_money() -> None:
+    price = Price(currency="EUR", per_call=Decimal("0.4"))
+    with endpoint(canary="x") as server:
+        spoken = broker(server, price=price, caps=Caps(spending=Decimal(1)))
+        with pytest.raises(NotPermittedError, match="money"):
+            post(spoken, times=3)
+
+    assert len(server.asked) == 2
+
+
+def test_every_request_that_left_is_in_the_transcript_also_those_without_an_answer() -> None:
+    with endpoint(canary="x", manner="busy") as server:
+        spoken = broker(server)
+        exchanges = post(spoken)
+        sent = len(server.asked)
+        server.manner = "hang"
+        hanging = broker(server, caps=Caps(call_seconds=0.1))
+        with pytest.raises(TargetError):
+            post(hanging)
+
+    kept = spoken.meter.spent.transcript
+    assert [link.status for link in kept.links] == [*[429] * (sent - 1), 200]
+    assert kept.links[-1].response_sha256 == hashlib.sha256(exchanges[0].response).hexdigest()
+    assert kept.links[-1].request_sha256 == hashlib.sha256(b"{}").hexdigest()
+    assert [link.status for link in hanging.meter.spent.transcript.links] == [0]
+
+
+def test_a_request_to_a_forbidden_address_never_left_and_is_not_in_the_transcript() -> None:
+    async def metadata(_host: str, _port: int) -> tuple[str, ...]:
+        return ("169.254.169.254",)
+
+    with endpoint(canary="x") as server:
+        spoken = broker(server, resolve=metadata)
+        with pytest.raises(NotPermittedError):
+            post(spoken)
+
+    assert spoken.meter.spent.transcript.links == []

@@ -18,7 +18,7 @@ record is no candidate any more, but its words are counted until the index is bu
 
 from array import array
 from bisect import bisect_left, insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -192,13 +192,18 @@ class Corpus:
 
     def _saturated(self, count: int, length: int) -> float:
         """Return how much `count` occurrences in a record of this length are worth."""
+        fixed, each = self._norms()
+        return count * (SATURATION + 1) / (count + fixed + each * length)
+
+    def _norms(self) -> tuple[float, float]:
+        """Return what saturation adds for every record, and for each word of it."""
         average = self._total_length / len(self._items) if self._total_length else 1.0
-        norm = 1 - LENGTH_SHARE + LENGTH_SHARE * length / average
-        return count * (SATURATION + 1) / (count + SATURATION * norm)
+        return SATURATION * (1 - LENGTH_SHARE), SATURATION * LENGTH_SHARE / average
 
     def _scores(self, terms: tuple[_Term, ...]) -> dict[int, float]:
         """Return the score of every record that is worth looking at."""
-        scores: dict[int, float] = {}
+        scores: defaultdict[int, float] = defaultdict(float)
+        lengths, (fixed, each) = self._lengths, self._norms()
         spent = 0
         for place, term in enumerate(terms):
             documents = self._documents.get(term.word)
@@ -207,9 +212,10 @@ class Corpus:
             if spent and spent + len(documents) > BUDGET:
                 return self._finish(scores, terms[place:])
             spent += len(documents)
+            # This is `_saturated`, written out: the loop is where a question spends its time.
+            most = term.weight * (SATURATION + 1)
             for number, count in zip(documents, self._counts[term.word], strict=True):
-                gain = term.weight * self._saturated(count, self._lengths[number])
-                scores[number] = scores.get(number, 0.0) + gain
+                scores[number] += most * count / (count + fixed + each * lengths[number])
         return scores
 
     def _finish(self, scores: dict[int, float], terms: tuple[_Term, ...]) -> dict[int, float]:

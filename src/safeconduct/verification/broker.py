@@ -3,8 +3,10 @@
 
 It holds the secret and adds it to the request; resolves the host name once, refuses forbidden addresses and pins the
 rest of the campaign to the address found; speaks to the granted path only; follows no redirect, uses no proxy and asks
-for no compression; and stops at the caps of the grant: window, calls, tokens, rate, seconds per call, bytes per answer.
-It hands over the exact bytes of request and response, of which the target takes the digests.
+for no compression; and stops at the caps of the grant: window (also its weekly hours), calls, tokens,
+money, rate, seconds per call, bytes per answer.
+It hands over the exact bytes of request and response, of which the target takes the digests, and chains the digests of
+every request that left in a transcript (`verification.transcript`).
 
 A call is counted when it is sent, whatever becomes of it. Answers 429 and 503 are asked again at most twice, after the
 time that the target names (at most half a minute), and each time is a call of its own.
@@ -136,6 +138,7 @@ class Broker:
         """Send the body once; return the exchange and how long a busy target asks to wait."""
         await self.meter.begin_call()
         started = self.meter.watch.seconds()
+        status, data, wait = 0, b"", 0.0
         try:
             async with asyncio.timeout(self.grant.caps.call_seconds):
                 status, data, wait = await self._send(body, query)
@@ -143,8 +146,16 @@ class Broker:
             raise TargetError("the target did not answer in time", hint="it hangs or is overloaded") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise TargetError("the target could not be reached or broke off", hint=type(error).__name__) from error
+        finally:
+            if self._pinned:
+                self._take_down(body, query, response=data, status=status)
         seconds = self.meter.watch.seconds() - started
         return Exchange(request=body, response=data, status=status, seconds=seconds), wait
+
+    def _take_down(self, body: bytes, query: str, *, response: bytes, status: int) -> None:
+        """Add a request that left to the transcript; what was asked in the address counts as asked."""
+        said = query.encode() + b"\n" + body if query else body
+        self.meter.spent.transcript.add(request=said, response=response, status=status)
 
     async def _send(self, body: bytes, query: str) -> tuple[int, bytes, float]:
         """Send one request to the pinned address and read the answer within its limit."""

@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The meter on every target: the testing window, and the caps on calls, tokens and rate, of a grant.
+"""The meter on every target: the testing window, and the caps on calls, tokens, rate and money, of a grant.
 
 A call is counted when it is begun, whatever becomes of it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from safeconduct.domain.authorization import TargetGrant
 from safeconduct.errors import NotPermittedError
+from safeconduct.verification.transcript import Transcript
 
 _MINUTE: Final = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Spent:
-    """What has been spent under the grant so far."""
+    """What has been spent under the grant so far, and the transcript of what left for it through a broker."""
 
     calls: int = 0
     tokens: int = 0
+    transcript: Transcript = field(default_factory=Transcript, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +75,5 @@ class Meter:
             raise NotPermittedError("the granted calls are spent", hint="ask for more calls", cap=caps.calls)
         if self.spent.tokens >= caps.tokens:
             raise NotPermittedError("the granted tokens are spent", hint="ask for more tokens", cap=caps.tokens)
+        if not self.grant.affords(calls=self.spent.calls, tokens=self.spent.tokens):
+            raise NotPermittedError("the granted money is spent", hint="ask for more", cap=str(caps.spending))

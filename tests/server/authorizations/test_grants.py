@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Grants: who gives them, what they may be, which target stands for a reported system, and what may still be spent."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from tests.factories import records
 from tests.factories.authorizations import OPERATOR, granted, terms, write_secret
 from tests.server.factories import viewer
 
+from safeconduct.domain.authorization import WeeklyHours
 from safeconduct.domain.bundle import Adapter
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.parties import Role
+from safeconduct.domain.price import Price
 from safeconduct.domain.systems import Identity
 from safeconduct.errors import (
     ConfigurationError,
@@ -31,6 +34,7 @@ from safeconduct.server.authorizations.secret_files import secret_path, secrets_
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 DAY = timedelta(days=1)
+EURO = Price(currency="EUR", per_call=Decimal("0.25"))
 
 
 def matched(now: datetime, **changes: Any) -> list[str]:
@@ -279,3 +283,60 @@ def test_nothing_is_set_aside_at_a_target_that_may_not_be_tested(now: datetime) 
     for name in (target.pk, "tgt_none"):
         with pytest.raises(NotPermittedError, match="may not be tested"):
             services.reserve(target_id=name, least=1, most=1, now=now)
+
+
+def test_with_the_calls_goes_their_share_of_tokens_and_money(now: datetime) -> None:
+    target = granted(now, price=EURO, caps={"calls": 100, "tokens": 1000, "spending": Decimal(40)})
+
+    first = services.reserve(target_id=target.pk, least=1, most=60, now=now)
+    second = services.reserve(target_id=target.pk, least=1, most=60, now=now)
+
+    assert [one.terms.caps.tokens for one in (first, second)] == [600, 400]
+    assert first.terms.caps.spending == Decimal(24)
+    target.refresh_from_db()
+    assert (target.tokens_reserved, queries.grant_of(target).caps.tokens) == (1000, 0)
+    services.settle(target_id=target.pk, reserved=60, calls=10, tokens=30)
+    services.settle(target_id=target.pk, reserved=40, calls=0, tokens=0)
+    target.refresh_from_db()
+    assert (target.tokens_reserved, target.tokens_used, target.calls_reserved) == (0, 30, 0)
+    assert queries.spent_money(target) == Decimal("2.5")
+
+
+def test_a_target_whose_money_is_spent_may_not_be_tested(now: datetime) -> None:
+    target = granted(now, price=EURO, caps={"spending": Decimal(1)})
+    assert queries.usable(now).exists()
+
+    services.spend(target_id=target.pk, calls=4, tokens=0)
+
+    assert not queries.usable(now).exists()
+    with pytest.raises(NotPermittedError):
+        services.reserve(target_id=target.pk, least=1, most=1, now=now)
+
+
+def test_a_target_with_weekly_hours_is_usable_in_them_only(now: datetime) -> None:
+    hours = WeeklyHours(days=frozenset({now.weekday()}), opens=time(9), closes=time(9, 30), zone="Europe/Berlin")
+    target = granted(now - 30 * DAY, hours=hours)
+    inside = datetime.combine(now, time(8, 10), tzinfo=UTC)
+
+    assert queries.grant_of(Target.objects.get(pk=target.pk)).hours == hours
+    assert [queries.usable(at).exists() for at in (inside, inside + DAY, inside + DAY / 24)] == [True, False, False]
+    assert queries.is_usable(target.pk, now=inside)
+    assert not queries.is_usable(target.pk, now=inside + DAY / 24)
+    assert queries.mark_of_usable(inside) != queries.mark_of_usable(inside + DAY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"hours": WeeklyHours(days=frozenset(), opens=time(), closes=time())}, "no day"),
+        ({"hours": WeeklyHours(days=frozenset({7}), opens=time(), closes=time())}, "no day"),
+        ({"hours": WeeklyHours(days=frozenset({0}), opens=time(), closes=time(), zone="Nowhere")}, "time zone"),
+        ({"caps": {"spending": Decimal(5)}}, "needs a price"),
+        ({"caps": {"spending": Decimal(5)}, "price": Price(currency="EUR")}, "needs a price"),
+        ({"caps": {"spending": Decimal(0)}}, "out of range"),
+        ({"caps": {"spending": Decimal("NaN")}}, "out of range"),
+    ],
+)
+def test_hours_and_money_that_cannot_be_meant_are_refused(now: datetime, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(MalformedError, match=words):
+        granted(now, **changes)

@@ -175,3 +175,43 @@ def test_others_see_neither_list_nor_target(now: datetime, role: Role) -> None:
         answer = outsider.get(url) if name == "target" else outsider.post(url, {"reason": "x"})
         assert (answer.status_code, answer.content) == (404, missing.content)
     assert outsider.get(reverse("authorizations:targets")).status_code == 404
+
+
+def test_hours_of_the_week_and_a_price_are_granted_and_shown(client: Client) -> None:
+    given = {"days": ["0", "4"], "opens": "09:00", "closes": "17:30", "zone": "Europe/Berlin"}
+    money = {"currency": "EUR", "price_per_call": "0.01", "max_spending": "12.5"}
+
+    client.post(reverse("authorizations:grant"), FORM | given | money)
+
+    target = Target.objects.get()
+    page = text(client.get(reverse("authorizations:target", args=[target.pk])))
+    assert "Mon, Fri, 09:00–17:30 (Europe/Berlin)" in page
+    assert "Money (EUR)" in page
+    assert "12.5" in page
+
+
+def test_days_without_times_are_whole_days_in_utc(client: Client) -> None:
+    client.post(reverse("authorizations:grant"), FORM | {"days": ["6"]})
+
+    target = Target.objects.get()
+    assert (target.days, str(target.opens), str(target.closes), target.zone) == ("6", "00:00:00", "00:00:00", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"max_spending": "3"}, "needs a price"),
+        ({"currency": "euro"}, "at most 3"),
+        ({"currency": "eur"}, "no code of three letters"),
+        ({"currency": "EUR", "price_per_call": "-1"}, "greater than or equal to 0"),
+        ({"days": ["0"], "zone": "Mars"}, "time zone"),
+        ({"days": ["9"]}, "valid choice"),
+        ({"days": ["0"], "opens": "25:00"}, "valid time"),
+    ],
+)
+def test_wrong_hours_and_money_are_told(client: Client, changes: dict[str, Any], words: str) -> None:
+    answer = client.post(reverse("authorizations:grant"), FORM | changes)
+
+    assert answer.status_code == 422
+    assert words in text(answer)
+    assert not Target.objects.exists()

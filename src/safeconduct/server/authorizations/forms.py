@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The edge of the pages of targets: text of a form becomes a grant, or a reason."""
 
+from datetime import time
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.conf import settings
 
-from safeconduct.domain.authorization import Caps, TargetGrant
+from safeconduct.domain.authorization import Caps, TargetGrant, WeeklyHours
 from safeconduct.domain.bundle import Adapter
+from safeconduct.domain.price import Price
 from safeconduct.errors import IncompleteError, MalformedError
 from safeconduct.server.authorizations.models import NAME_LENGTH, URL_LENGTH, TargetRole
 from safeconduct.server.authorizations.secret_files import FOLDER, require_secret
@@ -27,6 +30,7 @@ KINDS = {
     Adapter.PYTHON_CALLABLE: "Local classifier: a Python function, in the sandbox",
     Adapter.SKLEARN: "Local classifier: scikit-learn, in the sandbox",
 }
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MOMENT = "%Y-%m-%dT%H:%M"
 
 
@@ -41,6 +45,18 @@ def _moment(label: str, hint: str) -> forms.DateTimeField:
         help_text=hint,
         input_formats=[MOMENT, f"{MOMENT}:%S", "%Y-%m-%d %H:%M"],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT),
+    )
+
+
+def _time(label: str, hint: str) -> forms.TimeField:
+    return forms.TimeField(
+        label=label, required=False, help_text=hint, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
+
+
+def _amount(label: str, hint: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label, required=False, help_text=hint, min_value=0, max_digits=16, decimal_places=6, widget=_plain()
     )
 
 
@@ -125,6 +141,32 @@ class GrantForm(forms.Form):
     )
     starts_at = _moment("Window opens", "In UTC. Empty: at once.")
     ends_at = _moment("Window closes", "In UTC. Empty: when the grant is suspended or revoked.")
+    days = forms.MultipleChoiceField(
+        label="Only on these days",
+        required=False,
+        choices=[(str(number), name) for number, name in enumerate(DAYS)],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: on all days, at all times.",
+    )
+    opens = _time("From", "Of these days, in the zone below. Empty: midnight.")
+    closes = _time("Until", "Not after this time; earlier than the first time means the next day. Empty: midnight.")
+    zone = forms.CharField(
+        label="Time zone",
+        max_length=64,
+        required=False,
+        widget=_plain(),
+        help_text="Such as Europe/Berlin. Empty: UTC.",
+    )
+    max_spending = _amount("Money in all", "Over all runs together; needs a price. Empty: no cap on money.")
+    currency = forms.CharField(
+        max_length=3,
+        required=False,
+        widget=_plain(),
+        help_text="Three letters, as EUR. Empty: no price is stated.",
+    )
+    price_per_call = _amount("Price of a call", "Empty: none.")
+    price_per_million_in = _amount("Price of a million tokens asked", "Empty: none.")
+    price_per_million_out = _amount("Price of a million tokens answered", "Empty: none.")
 
     def clean(self) -> dict[str, Any]:
         """Hold the terms against the rules of a grant."""
@@ -153,12 +195,39 @@ class GrantForm(forms.Form):
                 tokens_per_call=values["max_tokens_per_call"],
                 calls_per_minute=values["calls_per_minute"],
                 call_seconds=values["call_seconds"],
+                spending=values["max_spending"],
             ),
+            hours=_hours(values),
+            price=_price(values),
             starts_at=values["starts_at"],
             ends_at=values["ends_at"],
             secret_name=values["secret_name"],
             allow_private=values["allow_private"],
         )
+
+
+def _hours(values: dict[str, Any]) -> WeeklyHours | None:
+    """Return the hours of the week, if days were chosen."""
+    if not values["days"]:
+        return None
+    return WeeklyHours(
+        days=frozenset(int(day) for day in values["days"]),
+        opens=values["opens"] or time(),
+        closes=values["closes"] or time(),
+        zone=values["zone"].strip() or "UTC",
+    )
+
+
+def _price(values: dict[str, Any]) -> Price | None:
+    """Return the price, if a currency was named."""
+    if not values["currency"]:
+        return None
+    return Price(
+        currency=values["currency"],
+        per_call=values["price_per_call"] or Decimal(0),
+        per_million_in=values["price_per_million_in"] or Decimal(0),
+        per_million_out=values["price_per_million_out"] or Decimal(0),
+    )
 
 
 class ReasonForm(forms.Form):

@@ -6,6 +6,8 @@ of the home folder, or a variable of the environment, that the broker reads by t
 """
 
 import secrets
+from decimal import Decimal
+from typing import Any
 
 from django.db import models
 
@@ -40,13 +42,18 @@ class TargetRole(models.TextChoices):
 
 
 _DEFAULTS = Caps()
+WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONEY: dict[str, Any] = {"max_digits": 16, "decimal_places": 6}
 
 
 class Target(models.Model):
     """One granted target. A window without bounds is open; zero calls per minute means no stated rate.
 
-    `changed_at` is when the grant was given, suspended, resumed or revoked last. `calls_reserved` are set aside for
-    runs that are going on: two runs at once cannot spend the same calls.
+    `days` are the days of the week on which it may be tested (digits, 0 is Monday; empty: all days at all times),
+    between `opens` and `closes` in its `zone`. What was spent in money follows from calls, tokens and the price, which
+    is stated where there is a `currency`.
+    `changed_at` is when the grant was given, suspended, resumed or revoked last. `calls_reserved` and `tokens_reserved`
+    are set aside for runs that are going on: two runs at once cannot spend the same.
     """
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_target_id, editable=False)
@@ -66,8 +73,17 @@ class Target(models.Model):
     max_tokens_per_call = models.PositiveIntegerField(default=_DEFAULTS.tokens_per_call)
     calls_per_minute = models.PositiveIntegerField(default=_DEFAULTS.calls_per_minute)
     call_seconds = models.FloatField(default=_DEFAULTS.call_seconds)
+    max_spending = models.DecimalField(null=True, blank=True, **MONEY)
+    currency = models.CharField(max_length=3, blank=True)
+    price_per_call = models.DecimalField(default=Decimal(0), **MONEY)
+    price_per_million_in = models.DecimalField(default=Decimal(0), **MONEY)
+    price_per_million_out = models.DecimalField(default=Decimal(0), **MONEY)
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
+    days = models.CharField(max_length=7, blank=True)
+    opens = models.TimeField(null=True, blank=True)
+    closes = models.TimeField(null=True, blank=True)
+    zone = models.CharField(max_length=64, blank=True)
     state = models.CharField(max_length=12, choices=TargetState.choices, default=TargetState.GRANTED)
     reason = models.TextField(blank=True)
     granted_by = models.ForeignKey(Party, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -76,6 +92,7 @@ class Target(models.Model):
     calls_used = models.PositiveIntegerField(default=0)
     calls_reserved = models.PositiveIntegerField(default=0)
     tokens_used = models.PositiveBigIntegerField(default=0)
+    tokens_reserved = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         ordering = ("-granted_at",)
@@ -86,8 +103,21 @@ class Target(models.Model):
                 | models.Q(ends_at__gt=models.F("starts_at")),
                 name="a_testing_window_ends_after_it_starts",
             ),
+            models.CheckConstraint(
+                condition=models.Q(days="") | models.Q(opens__isnull=False, closes__isnull=False),
+                name="weekly_hours_have_both_times",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(max_spending__isnull=True) | ~models.Q(currency=""),
+                name="a_cap_on_money_has_a_price",
+            ),
         )
 
     def __str__(self) -> str:
         """Return the label."""
         return self.label
+
+    @property
+    def days_in_words(self) -> str:
+        """Return the days of the week on which it may be tested."""
+        return ", ".join(WEEK[int(day)] for day in self.days)

@@ -4,12 +4,14 @@
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import F, Q, QuerySet
 
-from safeconduct.domain.authorization import Caps, TargetGrant
+from safeconduct.domain.authorization import Caps, TargetGrant, WeeklyHours
 from safeconduct.domain.bundle import Adapter
 from safeconduct.domain.parties import Role
+from safeconduct.domain.price import Price
 from safeconduct.domain.systems import UNKNOWN, AffectedSystem
 from safeconduct.errors import NotFoundError
 from safeconduct.server.authorizations.models import Target, TargetRole, TargetState
@@ -39,21 +41,22 @@ def target_for(viewer: Viewer, target_id: str) -> Target:
 
 def usable(now: datetime) -> QuerySet[Target]:
     """Return the targets that may be tested at this instant and have calls left, the newest first."""
-    return Target.objects.filter(
+    found = Target.objects.filter(
         Q(starts_at__isnull=True) | Q(starts_at__lte=now),
         Q(ends_at__isnull=True) | Q(ends_at__gt=now),
         state=TargetState.GRANTED,
         max_calls__gt=F("calls_used") + F("calls_reserved"),
-        tokens_used__lt=F("max_tokens"),
+        max_tokens__gt=F("tokens_used") + F("tokens_reserved"),
     )
+    # Hours of the week and money are no matter of the database; few targets have them.
+    special = found.exclude(days="", max_spending__isnull=True)
+    return found.exclude(pk__in=[target.pk for target in special if not _is_open(target, now=now)])
 
 
 def is_usable(target_id: str, *, now: datetime) -> bool:
     """Tell whether a run that is going on may go on: nobody suspended the target, and its window is open."""
-    granted = Target.objects.filter(
-        Q(ends_at__isnull=True) | Q(ends_at__gt=now), pk=target_id, state=TargetState.GRANTED
-    )
-    return granted.exists()
+    granted = Target.objects.filter(pk=target_id, state=TargetState.GRANTED).first()
+    return granted is not None and grant_of(granted).is_open(now=now)
 
 
 def mark_of_usable(now: datetime) -> str:
@@ -83,23 +86,63 @@ def grant_of(target: Target) -> TargetGrant:
         url=target.url,
         entry=target.entry,
         packages=target.packages,
-        caps=Caps(
-            calls=calls_left(target),
-            tokens=max(0, target.max_tokens - target.tokens_used),
-            tokens_per_call=target.max_tokens_per_call,
-            calls_per_minute=target.calls_per_minute,
-            call_seconds=target.call_seconds,
-        ),
+        caps=_caps_left(target),
         starts_at=target.starts_at,
         ends_at=target.ends_at,
+        hours=hours_of(target),
         secret_name=target.secret_name,
         allow_private=target.allow_private,
+        price=price_of(target),
     )
 
 
 def calls_left(target: Target) -> int:
     """Return how many calls may still be begun."""
     return max(0, target.max_calls - target.calls_used - target.calls_reserved)
+
+
+def hours_of(target: Target) -> WeeklyHours | None:
+    """Return the hours of the week in which the target may be tested, or nothing where it may be at any time."""
+    if not target.days or target.opens is None or target.closes is None:
+        return None
+    days = frozenset(int(day) for day in target.days)
+    return WeeklyHours(days=days, opens=target.opens, closes=target.closes, zone=target.zone or "UTC")
+
+
+def spent_money(target: Target) -> Decimal:
+    """Return what was spent and set aside in money, by the prices of the grant."""
+    calls, tokens = target.calls_used + target.calls_reserved, target.tokens_used + target.tokens_reserved
+    return TargetGrant(model=target.model, price=price_of(target)).cost_of(calls=calls, tokens=tokens)
+
+
+def price_of(target: Target) -> Price | None:
+    """Return what calls of the target cost, if the grant states it."""
+    if not target.currency:
+        return None
+    return Price(
+        currency=target.currency,
+        per_call=target.price_per_call,
+        per_million_in=target.price_per_million_in,
+        per_million_out=target.price_per_million_out,
+    )
+
+
+def _caps_left(target: Target) -> Caps:
+    left = None if target.max_spending is None else max(Decimal(0), target.max_spending - spent_money(target))
+    return Caps(
+        calls=calls_left(target),
+        tokens=max(0, target.max_tokens - target.tokens_used - target.tokens_reserved),
+        tokens_per_call=target.max_tokens_per_call,
+        calls_per_minute=target.calls_per_minute,
+        call_seconds=target.call_seconds,
+        spending=left,
+    )
+
+
+def _is_open(target: Target, *, now: datetime) -> bool:
+    """Tell whether the hours of the week are open, and money is left for a call."""
+    grant = grant_of(target)
+    return grant.is_open(now=now) and grant.affords(calls=0, tokens=0)
 
 
 def _fit(target: Target, systems: tuple[AffectedSystem, ...]) -> int:

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F
 
-from safeconduct.domain.authorization import TargetGrant
+from safeconduct.domain.authorization import Caps, TargetGrant, WeeklyHours
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.parties import Role
+from safeconduct.domain.price import Price
 from safeconduct.errors import ConflictError, IncompleteError, MalformedError, NotPermittedError
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit.writes import atomic_write
@@ -83,9 +83,30 @@ def _columns(terms: TargetGrant) -> dict[str, Any]:
         "max_tokens_per_call": terms.caps.tokens_per_call,
         "calls_per_minute": terms.caps.calls_per_minute,
         "call_seconds": terms.caps.call_seconds,
+        "max_spending": terms.caps.spending,
+        **_price(terms.price),
         "starts_at": terms.starts_at,
         "ends_at": terms.ends_at,
+        **_weekly(terms.hours),
     }
+
+
+def _price(price: Price | None) -> dict[str, Any]:
+    if price is None:
+        return {}
+    return {
+        "currency": price.currency,
+        "price_per_call": price.per_call,
+        "price_per_million_in": price.per_million_in,
+        "price_per_million_out": price.per_million_out,
+    }
+
+
+def _weekly(hours: WeeklyHours | None) -> dict[str, Any]:
+    if hours is None:
+        return {}
+    days = "".join(str(day) for day in sorted(hours.days))
+    return {"days": days, "opens": hours.opens, "closes": hours.closes, "zone": hours.zone}
 
 
 @atomic_write
@@ -110,7 +131,7 @@ def revoke(*, target: Target, reason: str, by: Viewer, now: datetime) -> Target:
 def reserve(*, target_id: str, least: int, most: int, now: datetime) -> Reservation:
     """Set calls aside for a run, so that runs at the same time cannot spend them twice.
 
-    As many are set aside as are left, up to `most`.
+    As many are set aside as are left, up to `most`, and of the tokens and the money that are left the same share.
 
     Raises:
         NotPermittedError: the target may not be tested any more, or has fewer than `least` calls left.
@@ -122,22 +143,33 @@ def reserve(*, target_id: str, least: int, most: int, now: datetime) -> Reservat
     if calls < least:
         raise NotPermittedError(f"fewer than {least} calls are left in the grant", hint="grant the target anew")
     terms = queries.grant_of(target)
+    caps = _share(terms.caps, calls)
     target.calls_reserved += calls
-    target.save(update_fields=["calls_reserved"])
-    return Reservation(target=target, terms=replace(terms, caps=replace(terms.caps, calls=calls)))
+    target.tokens_reserved += caps.tokens
+    target.save(update_fields=["calls_reserved", "tokens_reserved"])
+    return Reservation(target=target, terms=replace(terms, caps=caps))
+
+
+def _share(caps: Caps, calls: int) -> Caps:
+    """Return so many of the calls that are left, with their share of the tokens and the money."""
+    spending = None if caps.spending is None else caps.spending * calls / caps.calls
+    return replace(caps, calls=calls, tokens=caps.tokens * calls // caps.calls, spending=spending)
 
 
 @atomic_write
 def settle(*, target_id: str, reserved: int, calls: int, tokens: int) -> None:
     """Give back what was set aside and write down what was spent.
 
-    Of a run that broke off nobody knows what it spent: the caller counts all that was set aside.
+    With the calls goes their share of the tokens that are set aside. Of a run that broke off nobody knows what it
+    spent: the caller counts all that was set aside.
     """
-    Target.objects.filter(pk=target_id).update(
-        calls_reserved=F("calls_reserved") - reserved,
-        calls_used=F("calls_used") + calls,
-        tokens_used=F("tokens_used") + tokens,
-    )
+    target = Target.objects.select_for_update().get(pk=target_id)
+    shared = target.tokens_reserved * reserved // target.calls_reserved if reserved else 0
+    target.calls_reserved -= reserved
+    target.tokens_reserved -= shared
+    target.calls_used += calls
+    target.tokens_used += tokens
+    target.save(update_fields=["calls_reserved", "tokens_reserved", "calls_used", "tokens_used"])
 
 
 @atomic_write

@@ -10,11 +10,13 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from safeconduct.domain.authorization import Caps, TargetGrant
+from safeconduct.domain.authorization import Caps, TargetGrant, WeeklyHours
 from safeconduct.domain.bundle import Adapter
+from safeconduct.domain.instants import is_zone
 from safeconduct.errors import IncompleteError, MalformedError, NotPermittedError
 from safeconduct.server.authorizations.models import NAME_LENGTH, URL_LENGTH
 from safeconduct.server.authorizations.secret_files import NAME
@@ -25,6 +27,8 @@ MOST_TOKENS = 1_000_000_000
 MOST_TOKENS_PER_CALL = 100_000
 MOST_CALLS_PER_MINUTE = 100_000
 MOST_CALL_SECONDS = 3600.0
+MOST_SPENDING = Decimal(10_000_000)
+WEEK = frozenset(range(7))
 ENTRY = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 WRITTEN = re.compile(r"[!-~]+")
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?\.?", re.IGNORECASE)
@@ -42,6 +46,8 @@ def require_terms(label: str, terms: TargetGrant, *, home: Path) -> None:
     _require_caps(terms.caps)
     if terms.starts_at is not None and terms.ends_at is not None and terms.ends_at <= terms.starts_at:
         raise MalformedError("the window ends before it starts", hint="both times are in UTC")
+    _require_hours(terms.hours)
+    _require_money(terms)
     if terms.secret_name and not NAME.fullmatch(terms.secret_name):
         raise MalformedError("the secret is given by name: letters, digits, - and _", hint="never its value")
     if terms.adapter is Adapter.OPENAI_CHAT:
@@ -115,6 +121,25 @@ def _require_caps(caps: Caps) -> None:
     for name, (value, least, most) in bounds.items():
         if not math.isfinite(value) or not least <= value <= most:
             raise MalformedError(f"the cap on {name} is out of range", hint=f"from {least} to {most}", cap=name)
+
+
+def _require_hours(hours: WeeklyHours | None) -> None:
+    if hours is None:
+        return
+    if not hours.days or not hours.days <= WEEK:
+        raise MalformedError("the weekly hours name no day of the week", hint="choose at least one, or no hours")
+    if not is_zone(hours.zone):
+        raise MalformedError("the weekly hours lie in no known time zone", hint="such as Europe/Berlin, or UTC")
+
+
+def _require_money(terms: TargetGrant) -> None:
+    most = terms.caps.spending
+    if most is None:
+        return
+    if not most.is_finite() or not 0 < most <= MOST_SPENDING:
+        raise MalformedError("the cap on money is out of range", hint=f"more than 0, at most {MOST_SPENDING}")
+    if terms.price is None or not terms.cost_of(calls=1, tokens=1):
+        raise MalformedError("a cap on money needs a price", hint="state a currency and what a call or a token costs")
 
 
 def _require_classifier(terms: TargetGrant, *, home: Path) -> None:

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from safeconduct.domain.parties import Role
+from safeconduct.domain.price import amount_text
 from safeconduct.server.authorizations import queries, services
 from safeconduct.server.authorizations.forms import GrantForm, ReasonForm
 from safeconduct.server.authorizations.models import Target
@@ -94,6 +95,7 @@ def _page(request: PartyRequest, found: Target, form: ReasonForm, *, status: int
         "form": form,
         "is_usable": queries.usable(request.now).filter(pk=found.pk).exists(),
         "calls_left": queries.calls_left(found),
+        "money": amount_text(queries.spent_money(found)),
         "secret_file": f"keys/{FOLDER}/{found.secret_name}" if found.secret_name else "",
         "is_secret_there": is_secret_there(found.secret_name),
         "now": request.now,
