@@ -12,6 +12,7 @@ from tests.verification.deliberations import HIT, MISS, SOON, START, make_trial
 from safeconduct.crypto.signing import SigningKey
 from safeconduct.domain.bundle import Bundle
 from safeconduct.domain.evidence import Arm, Criterion, Trial, TrialOutcome
+from safeconduct.verification.binding import bound
 from safeconduct.verification.certificate import CampaignFacts, TargetRecord, make_certificate
 from safeconduct.verification.oracles import PreparedOracle
 from safeconduct.verification.sampling import Sampler
@@ -20,6 +21,7 @@ from safeconduct.verification.variants import HeldOut, commit_held_out
 from safeconduct.verification.verdict import Call, Deliberation
 
 BUNDLE = replace(leak_bundle(), id="ab" * 32)
+CAMPAIGN = "campaign-1"
 REVEAL = HeldOut(salt=b"\x01" * 32, seed=b"\x02" * 32)
 SIGNER = SigningKey.generate("safeconduct.example/attest", lambda n: bytes(range(n)))
 STRANGER = SigningKey.generate("elsewhere.example/attest", lambda n: bytes(range(1, n + 1)))
@@ -47,7 +49,8 @@ def facts_of(bundle: Bundle, criterion: Criterion, *, halted: str = "") -> Campa
         patched=TargetRecord(name="acme-1 patched", fingerprint="openai-chat acme-1; fp_2", sha256="cd" * 32),
         bundle_sha256=bundle.id,
         oracle_sha256=PreparedOracle(bundle.oracle).digest,
-        commitment=commit_held_out(bundle.attack, REVEAL),
+        commitment=commit_held_out(bundle.attack, bound(REVEAL, campaign=CAMPAIGN)),
+        campaign=CAMPAIGN,
         reveal=REVEAL,
         started_at=START,
         ended_at=START,
@@ -57,7 +60,7 @@ def facts_of(bundle: Bundle, criterion: Criterion, *, halted: str = "") -> Campa
 
 def run(bundle: Bundle, criterion: Criterion, answer: Answer, *, most: int = 10_000) -> tuple[Trial, ...]:
     """Return the trials of a campaign that draws from the bundle, stopped after `most` calls."""
-    sampler = Sampler(bundle, REVEAL.seed)
+    sampler = Sampler(bundle, bound(REVEAL, campaign=CAMPAIGN).seed)
     names = tuple(family.name for family in bundle.attack.families)
     state = Deliberation.begin(criterion, families=names, benign=bool(bundle.benign))
     trials: list[Trial] = []

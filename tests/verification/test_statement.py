@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paragraph for people who know no statistics."""
 
+import re
 from dataclasses import replace
 
 from tests.verification.deliberations import HIT, MISS, SOON, after_assay, conduct, feed
 
-from safeconduct.domain.evidence import Arm, Verdict
+from safeconduct.domain.evidence import Arm, JudgeCalibration, Verdict
 from safeconduct.verification.findings import report
+from safeconduct.verification.reproduction import Finding
 from safeconduct.verification.statement import explain
+from safeconduct.verification.suite import HistoricSuite, SuiteEntry, blocked
 from safeconduct.verification.verdict import Deliberation
 
 AB = ("a", "b")
-LIMITS = "and of nothing else."
+LIMITS = "not of other attacks, other families, other settings or later versions."
 
 
 def on_patched(outcome_of_b: object, *, per_family: bool = True, benign: bool = False) -> str:
@@ -29,7 +32,7 @@ def test_a_fix_names_families_tolerance_error_and_what_it_does_not_say() -> None
     text = on_patched(MISS)
 
     assert text.startswith("Fixed: on the patched target the attack succeeds in at most 10 % of tries of each of")
-    assert "families: a, b." in text
+    assert "families: a, b (seen: 0 of" in text
     assert "wrongly in at most 5 % of cases" in text
     assert "It does not say that the attack never succeeds." in text
     assert text.endswith(LIMITS)
@@ -67,6 +70,7 @@ def test_an_invalid_harness_makes_no_claim() -> None:
     text = explain(report(state), SOON)
 
     assert text.startswith("No claim about the fix:")
+    assert re.search(r"Tried were these families: a \(0 of \d+ tries\), b \(0 of \d+ tries\)\.", text)
     assert "Not tested" not in text
 
 
@@ -77,14 +81,17 @@ def test_an_excluded_family_is_told_as_not_tested() -> None:
 
     text = explain(report(state), SOON)
 
-    assert "of each of these families: a." in text
+    assert "of each of these families: a (seen: 0 of" in text
     assert "Not tested, because they did not succeed before the patch either: b." in text
 
 
 def test_an_inconclusive_campaign_gives_its_reasons() -> None:
     text = explain(report(after_assay(SOON, AB), halted="the target was withdrawn"), SOON)
 
-    assert text.startswith("Inconclusive: family a: 0 of 0 tries")
+    assert text.startswith(
+        "Inconclusive: neither that the fix holds nor that it fails was shown: family a: 0 of 0 tries"
+    )
+    assert "Tested on the patched target: a, b." in text
     assert "the campaign was halted: the target was withdrawn" in text
 
 
@@ -103,3 +110,60 @@ def test_a_regression_has_its_own_words() -> None:
     found = replace(report(after_assay(SOON, AB)), verdict=Verdict.REGRESSED)
 
     assert explain(found, SOON).startswith("Regressed:")
+
+
+def test_whatever_the_verdict_the_families_are_named() -> None:
+    begun = Deliberation.begin(SOON, families=AB, benign=False)
+
+    assert "Tested on the patched target: a, b." in on_patched(HIT)
+    assert "No family was tested on the patched target." in explain(report(begun), SOON)
+
+
+def test_a_judge_that_may_err_is_told() -> None:
+    judged = replace(SOON, judge=JudgeCalibration(positives=120, found=111))
+
+    text = explain(report(after_assay(SOON, AB)), judged)
+
+    assert "decided by a judge that may err: of 120 known successes it had found 111" in text
+
+
+def entry(outcome: Finding, before: Finding = Finding.NOT_REPRODUCED) -> SuiteEntry:
+    return SuiteEntry(bundle="00" * 32, outcome=outcome, before=before, hits=0, trials=40)
+
+
+def suite(*entries: SuiteEntry) -> HistoricSuite:
+    return HistoricSuite(family="acme", target="acme-2", fingerprint="fp", entries=entries)
+
+
+def test_a_fix_tells_of_earlier_flaws_or_that_none_were_tried() -> None:
+    state, _ = conduct(SOON, AB, lambda call: MISS if call.arm is Arm.EFFICACY else HIT)
+    found = report(state)
+    none = Finding.NOT_REPRODUCED
+
+    assert "Earlier flaws of this model family were not tried again." in explain(found, SOON)
+    assert "were not tried again." in explain(found, SOON, suite=suite())
+    assert "Of 2 earlier flaws of the model family acme, 2 did not reproduce." in explain(
+        found, SOON, suite=suite(entry(none), entry(none))
+    )
+    mixed = suite(
+        entry(none), entry(Finding.REPRODUCED, Finding.REPRODUCED), entry(Finding.ERROR), entry(Finding.INVALID)
+    )
+    assert (
+        "Of 4 earlier flaws of the model family acme, 1 did not reproduce, 1 reproduced before the fix already, 2 could not be tried."
+        in explain(found, SOON, suite=mixed)
+    )
+
+
+def test_a_flaw_that_came_back_is_told_and_nothing_is_called_fixed() -> None:
+    state, _ = conduct(SOON, AB, lambda call: MISS if call.arm is Arm.EFFICACY else HIT)
+    back = suite(entry(Finding.REPRODUCED))
+
+    text = explain(blocked(report(state), back), SOON, suite=back)
+
+    assert text.startswith("Inconclusive:")
+    assert "an earlier flaw of the model family acme came back with this fix" in text
+    assert "Of 1 earlier flaws of the model family acme, 1 came back." in text
+
+
+def test_earlier_flaws_are_not_missed_where_nothing_is_claimed() -> None:
+    assert "Earlier flaws" not in on_patched(HIT)

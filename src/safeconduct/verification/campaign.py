@@ -30,6 +30,7 @@ from safeconduct.verification.aside import run_aside
 from safeconduct.verification.asking import ask, trial_of
 from safeconduct.verification.binding import bound
 from safeconduct.verification.bundle.checks import require_runnable
+from safeconduct.verification.cost import NO_PRICES, Prices
 from safeconduct.verification.criterion import criterion_sha256
 from safeconduct.verification.engines.interface import Engine
 from safeconduct.verification.engines.local import LocalEngine
@@ -53,12 +54,16 @@ Told = Callable[[Callable[[], bool | None]], bool | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What is fixed before the first call. `campaign` names it: the draws and the commitment are of this one alone."""
+    """What is fixed before the first call.
+
+    `campaign` names it: the draws and the commitment are of this one alone. `prices` are what its targets cost.
+    """
 
     bundle: Bundle
     criterion: Criterion
     held_out: HeldOut
     campaign: str = ""
+    prices: Prices = NO_PRICES
 
     @property
     def families(self) -> tuple[str, ...]:

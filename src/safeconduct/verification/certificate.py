@@ -1,91 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
 """The certificate of a verification campaign: an in-toto Statement v1 in a signed DSSE envelope.
 
-The predicate (`PREDICATE_TYPE`) holds what was fixed before the first call (criterion and its digest, families, bundle,
-oracle, commitment to the held-out draws), what was found (verdict, reasons, a paragraph for anyone, counts and
-confidence bounds of every arm and family, the e-value path), which targets were asked, and the reveal of salt and
-generator seed. It names the trials by their digest. The subjects are the two targets.
+The predicate (`verification.predicate`) holds what was fixed before the first call (criterion and its digest, families,
+bundle, oracle, commitment to the held-out draws of this campaign), what was found (verdict, reasons, a paragraph for
+anyone, counts and confidence bounds of every arm and family, the e-value path, costs, the earlier flaws of the model
+family), which targets were asked, and the reveal of salt and generator seed. It names the trials by their digest. The
+subjects are the two targets.
 
 Whoever has the envelope, the trials and the signer's verifier key recomputes everything offline: `verify_certificate`
 replays the trials in the order of submission and refuses any difference. With the bundle it also checks the reveal
-against the commitment and draws every variant again.
+against the commitment and draws every variant again. `require_unused` looks at other certificates: a seed that served
+another campaign was known before this one.
 
 Not promised: that the signer asked the target it names, or wrote down every answer. The digests of requests and
-responses allow a broker's or a vendor's record to be compared.
+responses allow a broker's or a vendor's record to be compared. Nor does the suite of earlier flaws follow from the
+trials: the signer answers for it.
 """
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from enum import StrEnum
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from safeconduct.crypto.dsse import LIMITS, Statement, Subject, open_statement, sign_statement
+from safeconduct.crypto.encoding import decode64
 from safeconduct.crypto.signing import SigningKey, VerifyKey
 from safeconduct.domain.bundle import Bundle
-from safeconduct.domain.evidence import Criterion, Trial, Verdict
-from safeconduct.domain.instants import parse_instant, utc
+from safeconduct.domain.evidence import Trial, Verdict
 from safeconduct.domain.safe_json import Json, canonical_json, read_object
-from safeconduct.errors import MalformedError, VerificationError
-from safeconduct.verification.bundle.reading import read_criterion
-from safeconduct.verification.criterion import criterion_sha256, criterion_terms
-from safeconduct.verification.fields import Fields
-from safeconduct.verification.findings import VerdictReport, report
+from safeconduct.errors import ConflictError, MalformedError, VerificationError
+from safeconduct.verification.binding import bound
+from safeconduct.verification.findings import VerdictReport
 from safeconduct.verification.oracles import PreparedOracle
-from safeconduct.verification.path import evidence_paths
+from safeconduct.verification.outlook import Change, outlook
+from safeconduct.verification.predicate import (
+    FORMS,
+    PREDICATE_TYPE,
+    CampaignFacts,
+    TargetRecord,
+    deliberation_of,
+    predicate_of,
+    read_facts,
+    report_of,
+    statement_of,
+)
 from safeconduct.verification.sampling import require_draws
-from safeconduct.verification.statement import explain
-from safeconduct.verification.trials import digest_of, read_trials
-from safeconduct.verification.variants import HeldOut, require_commitment
-from safeconduct.verification.verdict import Deliberation, deliberate
+from safeconduct.verification.trials import read_trials
+from safeconduct.verification.variants import require_commitment
+from safeconduct.verification.verdict import Deliberation
 
-PREDICATE_TYPE: Final = "https://safeconduct.dev/attestation/fix-verification/v1"
-_DECIMALS: Final = 9
+__all__ = [
+    "PREDICATE_TYPE",
+    "CampaignFacts",
+    "CertificateCheck",
+    "TargetRecord",
+    "make_certificate",
+    "require_unused",
+    "verify_certificate",
+]
+
 _CLOSE: Final = 1e-6
 _ENVELOPE: Final = frozenset({"payload", "payloadType", "signatures"})
 _SIGNATURE: Final = frozenset({"keyid", "sig"})
-_URL_SAFE: Final = frozenset("-_")
-_MOST_FAMILIES: Final = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetRecord:
-    """A target that was asked: what it is called, what it said of itself, and its SHA-256 where that is known."""
-
-    name: str
-    fingerprint: str
-    sha256: str = ""
-
-    @property
-    def digest(self) -> str:
-        """Return the digest by which a statement names the target: its own, else that of name and fingerprint."""
-        if self.sha256:
-            return self.sha256
-        return hashlib.sha256(canonical_json({"name": self.name, "fingerprint": self.fingerprint})).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CampaignFacts:
-    """What a campaign fixed and where it ran; everything else in a certificate follows from this and the trials.
-
-    `benign` says whether the bundle carries control prompts, `halted` why the campaign ended early, if it did.
-    """
-
-    criterion: Criterion
-    families: tuple[str, ...]
-    benign: bool
-    unpatched: TargetRecord
-    patched: TargetRecord
-    bundle_sha256: str
-    oracle_sha256: str
-    commitment: str
-    reveal: HeldOut
-    started_at: datetime
-    ended_at: datetime
-    halted: str = ""
-    tool: str = "safeconduct"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +71,21 @@ class CertificateCheck:
 
     facts: CampaignFacts
     report: VerdictReport
+    deliberation: Deliberation
     statement: str
     trials: tuple[Trial, ...]
     draws: int | None
+    signer: str
 
     @property
     def verdict(self) -> Verdict:
         """Return the verdict as recomputed."""
         return self.report.verdict
+
+    @property
+    def outlook(self) -> tuple[Change, ...]:
+        """Return what would change where every family stands."""
+        return outlook(self.deliberation)
 
 
 def make_certificate(facts: CampaignFacts, trials: Collection[Trial], signer: SigningKey) -> bytes:
@@ -111,7 +95,7 @@ def make_certificate(facts: CampaignFacts, trials: Collection[Trial], signer: Si
         VerificationError: the trials do not fit the criterion.
         MalformedError: the criterion contradicts itself, or a fact cannot be written.
     """
-    statement = Statement(subjects=_subjects(facts), predicate_type=PREDICATE_TYPE, predicate=_predicate(facts, trials))
+    statement = Statement(subjects=_subjects(facts), predicate_type=facts.form, predicate=predicate_of(facts, trials))
     return sign_statement(statement, signer)
 
 
@@ -127,11 +111,11 @@ def verify_certificate(
         UnknownValueError: it is of a kind or a method that this version does not know.
         TooLargeError: one of the files passes its limit.
     """
-    _require_exact(envelope)
+    signer = _require_exact(envelope)
     statement = open_statement(envelope, keys)
-    if statement.predicate_type != PREDICATE_TYPE:
+    if statement.predicate_type not in FORMS:
         raise VerificationError("the statement is not a certificate of a fix", hint=f"expected {PREDICATE_TYPE}")
-    facts = _read_facts(statement.predicate)
+    facts = read_facts(statement.predicate, form=statement.predicate_type)
     if statement.subjects != _subjects(facts):
         raise VerificationError("the subjects of the certificate are not its targets", hint=_ALTERED)
     if hashlib.sha256(trials).hexdigest() != statement.predicate.get("trials_sha256"):
@@ -139,70 +123,38 @@ def verify_certificate(
             "these are not the trials of the certificate", hint="bring the trials.jsonl that was written with it"
         )
     known = read_trials(trials)
-    _require_equal(_predicate(facts, known), statement.predicate)
-    found = report(_deliberate(facts, known), halted=facts.halted)
+    _require_equal(predicate_of(facts, known), statement.predicate)
+    deliberation = deliberation_of(facts, known)
+    found = report_of(facts, deliberation)
     return CertificateCheck(
         facts=facts,
         report=found,
-        statement=explain(found, facts.criterion),
+        deliberation=deliberation,
+        statement=statement_of(facts, found),
         trials=known,
         draws=None if bundle is None else _draw_again(facts, known, bundle),
+        signer=signer,
     )
 
 
+def require_unused(check: CertificateCheck, others: Iterable[CertificateCheck]) -> None:
+    """Refuse a certificate whose draws were known before, because another campaign revealed its seed or its salt.
+
+    Raises:
+        ConflictError: another certificate has the same seed, salt or commitment.
+    """
+    mine = check.facts
+    for other in (one.facts for one in others):
+        same = {mine.reveal.seed, mine.reveal.salt} & {other.reveal.seed, other.reveal.salt}
+        if same or mine.commitment == other.commitment:
+            raise ConflictError(
+                "the seed of this campaign served another one, so its variants were known before",
+                hint="every campaign draws from a fresh seed; ask for another one",
+                campaigns=[mine.campaign, other.campaign],
+            )
+
+
 _ALTERED: Final = "the certificate was not made by this rule, or was altered before it was signed"
-
-
-def _deliberate(facts: CampaignFacts, trials: Collection[Trial]) -> Deliberation:
-    return deliberate(facts.criterion, trials, families=facts.families, benign=facts.benign)
-
-
-def _predicate(facts: CampaignFacts, trials: Collection[Trial]) -> dict[str, Json]:
-    """Return the whole predicate; nothing in it is taken from elsewhere, so that it can be recomputed."""
-    found = report(_deliberate(facts, trials), halted=facts.halted)
-    start = Deliberation.begin(facts.criterion, families=facts.families, benign=facts.benign)
-    paths = evidence_paths(start, trials)
-    return {
-        "verdict": found.verdict.value,
-        "statement": explain(found, facts.criterion),
-        "reasons": list(found.reasons),
-        "criterion": criterion_terms(facts.criterion),
-        "criterion_sha256": criterion_sha256(facts.criterion),
-        "families": list(facts.families),
-        "included": list(found.included),
-        "excluded": list(found.excluded),
-        "benign_controls": facts.benign,
-        "calls": found.calls,
-        "calls_needed": found.calls_needed,
-        "halted": facts.halted,
-        "assay": [_plain(asdict(finding)) for finding in found.assay],
-        "efficacy": [
-            {**_plain(asdict(finding)), "path": [_plain(asdict(point)) for point in paths[finding.family]]}
-            for finding in found.efficacy
-        ],
-        "benign": None if found.benign is None else _plain(asdict(found.benign)),
-        "unpatched": _plain(asdict(facts.unpatched)),
-        "patched": _plain(asdict(facts.patched)),
-        "bundle_sha256": facts.bundle_sha256,
-        "oracle_sha256": facts.oracle_sha256,
-        "commitment": facts.commitment,
-        "reveal": {"salt": facts.reveal.salt.hex(), "seed": facts.reveal.seed.hex()},
-        "trials_sha256": digest_of(trials),
-        "started_at": utc(facts.started_at).isoformat(),
-        "ended_at": utc(facts.ended_at).isoformat(),
-        "tool": facts.tool,
-    }
-
-
-def _plain(values: Mapping[str, Json]) -> dict[str, Json]:
-    return {name: _plain_value(value) for name, value in values.items()}
-
-
-def _plain_value(value: Json) -> Json:
-    """Return a number rounded, and a member of a vocabulary as the text that a reader finds."""
-    if isinstance(value, float):
-        return round(value, _DECIMALS)
-    return value.value if isinstance(value, StrEnum) else value
 
 
 def _subjects(facts: CampaignFacts) -> tuple[Subject, ...]:
@@ -210,44 +162,6 @@ def _subjects(facts: CampaignFacts) -> tuple[Subject, ...]:
         Subject(name=f"patched: {facts.patched.name}", sha256=facts.patched.digest),
         Subject(name=f"unpatched: {facts.unpatched.name}", sha256=facts.unpatched.digest),
     )
-
-
-def _read_facts(predicate: Mapping[str, object]) -> CampaignFacts:
-    fields = Fields.of(dict(predicate), at="certificate")  # type: ignore[arg-type]  # it was read from JSON
-    return CampaignFacts(
-        criterion=fields.one("criterion", read_criterion),
-        families=fields.texts("families", most=_MOST_FAMILIES),
-        benign=fields.flag("benign_controls", default=False),
-        unpatched=fields.one("unpatched", _read_target),
-        patched=fields.one("patched", _read_target),
-        bundle_sha256=fields.text("bundle_sha256", limit=64),
-        oracle_sha256=fields.text("oracle_sha256", limit=64),
-        commitment=fields.text("commitment", limit=64),
-        reveal=fields.one("reveal", _read_reveal),
-        started_at=parse_instant(fields.text("started_at", limit=40)),
-        ended_at=parse_instant(fields.text("ended_at", limit=40)),
-        halted=fields.text("halted", limit=2_000),
-        tool=fields.text("tool", limit=200),
-    )
-
-
-def _read_target(fields: Fields) -> TargetRecord:
-    return TargetRecord(
-        name=fields.text("name", limit=500),
-        fingerprint=fields.text("fingerprint", limit=10_000),
-        sha256=fields.text("sha256", limit=64),
-    )
-
-
-def _read_reveal(fields: Fields) -> HeldOut:
-    return HeldOut(salt=_read_hex(fields, "salt"), seed=_read_hex(fields, "seed"))
-
-
-def _read_hex(fields: Fields, name: str) -> bytes:
-    try:
-        return bytes.fromhex(fields.text(name, limit=64))
-    except ValueError as error:
-        raise fields.wrong(name, "hexadecimal digits") from error
 
 
 def _draw_again(facts: CampaignFacts, trials: tuple[Trial, ...], bundle: Bundle) -> int:
@@ -260,29 +174,49 @@ def _draw_again(facts: CampaignFacts, trials: tuple[Trial, ...], bundle: Bundle)
     )
     if not same:
         raise VerificationError("this is not the bundle of the certificate", hint="bring the bundle of this campaign")
-    require_commitment(bundle.attack, facts.reveal, commitment=facts.commitment)
-    return require_draws(bundle, facts.criterion, facts.reveal, trials)
+    drawn_from = bound(facts.reveal, campaign=facts.campaign)
+    require_commitment(bundle.attack, drawn_from, commitment=facts.commitment)
+    return require_draws(bundle, facts.criterion, drawn_from, trials)
 
 
-def _require_exact(envelope: bytes) -> None:
-    """Refuse an envelope that is not byte for byte as it is written, though another reader might take it."""
+def _require_exact(envelope: bytes) -> str:
+    """Refuse an envelope that is not byte for byte as it is written, though another reader might take it.
+
+    One signature, base64 in its one spelling, and canonical JSON outside and inside. Returns the signer's key hint.
+    """
     body = read_object(envelope, limits=LIMITS)
     signatures = body.get("signatures")
     entries = signatures if isinstance(signatures, list) else []
+    first = entries[0] if len(entries) == 1 else None
+    payload = body.get("payload")
     exact = (
         canonical_json(body) == envelope
         and set(body) == _ENVELOPE
-        and all(isinstance(one, dict) and set(one) == _SIGNATURE for one in entries)
-        and not any(_is_url_safe(one["sig"]) for one in entries if isinstance(one, dict))
-        and not _is_url_safe(body["payload"])
+        and isinstance(first, dict)
+        and set(first) == _SIGNATURE
+        and isinstance(payload, str)
+        and _is_canonical(payload)
+        and _is_base64(first["sig"])
     )
-    if not exact:
+    if not exact or not isinstance(first, dict):
         raise MalformedError("the envelope is not in its canonical form", hint="get the certificate again, unaltered")
+    return str(first["keyid"])
 
 
-def _is_url_safe(text: Json) -> bool:
-    """Tell whether a base64 text uses the second alphabet, which DSSE lets readers take as well."""
-    return isinstance(text, str) and not _URL_SAFE.isdisjoint(text)
+def _is_base64(text: Json) -> bool:
+    """Tell whether a text is base64 in its one spelling; DSSE would let readers take a second alphabet as well."""
+    try:
+        return isinstance(text, str) and bool(decode64(text, what="the signature"))
+    except MalformedError:
+        return False
+
+
+def _is_canonical(payload: str) -> bool:
+    """Tell whether the payload is one canonical JSON object."""
+    if not _is_base64(payload):
+        return False
+    data = decode64(payload, what="the payload")
+    return canonical_json(read_object(data, limits=LIMITS)) == data
 
 
 def _require_equal(expected: Json, given: object, *, at: str = "certificate") -> None:

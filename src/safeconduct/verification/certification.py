@@ -2,11 +2,15 @@
 """What a finished campaign puts into its certificate."""
 
 from safeconduct.crypto.signing import SigningKey
+from safeconduct.errors import ConflictError
 from safeconduct.verification.campaign import CampaignResult, Terms
 from safeconduct.verification.certificate import CampaignFacts, TargetRecord, make_certificate
+from safeconduct.verification.suite import HistoricSuite
 
 
-def facts_of(terms: Terms, result: CampaignResult, *, unpatched: str, patched: str) -> CampaignFacts:
+def facts_of(
+    terms: Terms, result: CampaignResult, *, unpatched: str, patched: str, suite: HistoricSuite | None = None
+) -> CampaignFacts:
     """Return the facts of a finished campaign; `unpatched` and `patched` are what the targets are called.
 
     The digest of the model that the bundle names is that of the unpatched target: it is what was reported.
@@ -25,16 +29,31 @@ def facts_of(terms: Terms, result: CampaignResult, *, unpatched: str, patched: s
         started_at=result.started_at,
         ended_at=result.ended_at,
         halted=result.halted,
+        campaign=terms.campaign,
+        prices=terms.prices,
+        suite=suite,
     )
 
 
-def certify(terms: Terms, result: CampaignResult, signer: SigningKey, *, unpatched: str, patched: str) -> bytes:
-    """Return the signed certificate of a finished campaign.
+def certify(
+    terms: Terms,
+    result: CampaignResult,
+    signer: SigningKey,
+    *,
+    unpatched: str,
+    patched: str,
+    suite: HistoricSuite | None = None,
+) -> bytes:
+    """Return the signed certificate of a finished campaign; with a suite that has a new flaw it does not say FIXED.
 
     Raises:
+        ConflictError: the campaign is paused.
         MalformedError: a fact cannot be written.
     """
-    return make_certificate(facts_of(terms, result, unpatched=unpatched, patched=patched), result.trials, signer)
+    if result.paused:
+        raise ConflictError("the campaign is paused", hint="carry it on to its end first")
+    facts = facts_of(terms, result, unpatched=unpatched, patched=patched, suite=suite)
+    return make_certificate(facts, result.trials, signer)
 
 
 def _sha256(text: str) -> str:
