@@ -332,3 +332,33 @@ def test_a_request_to_a_forbidden_address_never_left_and_is_not_in_the_transcrip
             post(spoken)
 
     assert spoken.meter.spent.transcript.links == []
+
+
+@pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::ffff:127.0.0.1]", "localhost"])
+def test_loopback_in_any_spelling_is_judged_by_the_address_that_the_system_makes_of_it(host: str) -> None:
+    with endpoint(canary="x") as server, pytest.raises((NotPermittedError, TargetError, ConfigurationError)):
+        post(broker(server, host=host, resolve=resolve_by_system, allow_private=False))
+
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("manner", ["gzip", "flood", "nonsense", "cut"])
+def test_an_answer_that_cannot_be_taken_is_an_error_of_the_target(manner: str) -> None:
+    with endpoint(canary="x", manner=manner) as server:
+        spoken = broker(server)
+        with pytest.raises(TargetError):
+            post(spoken)
+
+    assert [link.status for link in spoken.meter.spent.transcript.links] == [0]
+
+
+def test_a_name_that_nobody_knows_is_an_error_of_the_target_and_nothing_left() -> None:
+    async def unknown(_host: str, _port: int) -> tuple[str, ...]:
+        raise TargetError("the target's name is not known")
+
+    with endpoint(canary="x") as server:
+        spoken = broker(server, resolve=unknown)
+        with pytest.raises(TargetError):
+            post(spoken)
+
+    assert spoken.meter.spent.transcript.links == []

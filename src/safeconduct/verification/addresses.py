@@ -17,7 +17,9 @@ Resolver = Callable[[str, int], Awaitable[tuple[str, ...]]]
 """Turns a host name and a port into numeric addresses."""
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_METADATA: Final = frozenset({"fd00:ec2::254", "100.100.100.200", "192.0.0.192"})
+# Metadata and host services of the large clouds that are not link-local; fd00:ec2::/32 holds several of one of them.
+_METADATA: Final = frozenset({"fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"})
+_METADATA_NETWORK: Final = ipaddress.IPv6Network("fd00:ec2::/32")
 
 
 def require_allowed(addresses: tuple[str, ...], *, allow_private: bool) -> str:
@@ -41,7 +43,7 @@ def require_allowed(addresses: tuple[str, ...], *, allow_private: bool) -> str:
 
 def is_private(text: str) -> bool:
     """Say whether the address is one that only a grant allows."""
-    return not _carried(_parse(text)).is_global
+    return _is_private(_carried(_parse(text)))
 
 
 def _parse(text: str) -> Address:
@@ -66,10 +68,15 @@ def _carried(address: Address) -> Address:
 
 def _why_forbidden(address: Address, *, allow_private: bool) -> str:
     """Return why the address may not be spoken to, or nothing."""
-    if str(address) in _METADATA or address.is_link_local:
+    if str(address) in _METADATA or address in _METADATA_NETWORK or address.is_link_local:
         return "one of the metadata service or link-local"
     if address.is_unspecified or address.is_multicast or (address.is_reserved and not address.is_loopback):
         return "unspecified, multicast or reserved"
-    if not address.is_global:
+    if _is_private(address):
         return "" if allow_private else "private"
     return ""
+
+
+def _is_private(address: Address) -> bool:
+    """Say so also of the old site-local addresses, which the standard library takes for global ones."""
+    return not address.is_global or (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)

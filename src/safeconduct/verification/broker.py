@@ -147,15 +147,18 @@ class Broker:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise TargetError("the target could not be reached or broke off", hint=type(error).__name__) from error
         finally:
-            if self._pinned:
-                self._take_down(body, query, response=data, status=status)
+            self._take_down(body, query, response=data, status=status)
         seconds = self.meter.watch.seconds() - started
         return Exchange(request=body, response=data, status=status, seconds=seconds), wait
 
     def _take_down(self, body: bytes, query: str, *, response: bytes, status: int) -> None:
-        """Add a request that left to the transcript; what was asked in the address counts as asked."""
+        """Add a request that left to the transcript; what was asked in the address counts as asked.
+
+        Without a pinned address nothing has left.
+        """
         said = query.encode() + b"\n" + body if query else body
-        self.meter.spent.transcript.add(request=said, response=response, status=status)
+        if self._pinned:
+            self.meter.spent.transcript.add(request=said, response=response, status=status)
 
     async def _send(self, body: bytes, query: str) -> tuple[int, bytes, float]:
         """Send one request to the pinned address and read the answer within its limit."""
