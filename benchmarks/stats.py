@@ -9,10 +9,11 @@ import math
 from collections.abc import Callable
 
 from benchmarks.budget import patched_calls, print_budget
+from benchmarks.frontier import certainty_bound, information_bound
 
 from safeconduct.domain.evidence import Criterion, Verdict
 from safeconduct.verification.stats.exact import NEVER, Boundaries, Operating, boundaries, operating, without_refusal
-from safeconduct.verification.stats.intervals import binomial_cdf, clopper_pearson_upper
+from safeconduct.verification.stats.intervals import binomial_cdf, clopper_pearson_upper, incomplete_beta
 from safeconduct.verification.stats.sequential import METHODS, sequential_test
 
 ALPHA = BETA = 0.05
@@ -23,23 +24,11 @@ CAP = 6000
 FIXED_N, FIXED_C = 181, 4
 LOOKS, ACCEPT, REFUSE = (37, 74, 111, 148, 185), (-1, -1, 0, 2, 4), (4, 4, 5, 5, 5)
 PEEKS = 1000
-
-
-def divergence(rate: float, other: float) -> float:
-    """Return the Kullback-Leibler divergence of two Bernoulli rates."""
-    terms = ((rate, other), (1 - rate, 1 - other))
-    return sum(p * math.log(p / q) for p, q in terms if p > 0)
-
-
-def information_bound(rate: float) -> float:
-    """Return the least expected number of calls of any test with these errors (Garivier and Kaufmann)."""
-    against = TOLERANCE if rate < TOLERANCE else DESIGN
-    return divergence(1 - ALPHA, BETA) / divergence(rate, against)
-
-
-def certainty_bound(tolerance: float) -> float:
-    """Return the calls without a hit that alone make the tolerance improbable: the bound at residual 0 as beta -> 0."""
-    return math.log(1 / ALPHA) / -math.log1p(-tolerance)
+PEERS = {"peers: 1 try": 1, "peers: 5 tries": 5, "peers: 10 tries": 10, "peers: 256 x 5 tries": 1280}
+"""Default budgets: promptfoo repeats once, garak asks 5 times a prompt and has 256 prompts a probe, promptfoo's
+command line makes 5 tests, its web application 10. A report is clean when no try succeeds."""
+BETA_BELOW, BETA_ABOVE = (0.5, 20.0), (0.5, 0.5)
+"""Beta(1/2, 20) on (0, tolerance) and Beta(1/2, 1/2) on (design, 1)."""
 
 
 def plan_of(method: str, *, tolerance: float = TOLERANCE, design: float = DESIGN, cap: int = CAP) -> Boundaries:
@@ -70,14 +59,45 @@ def at_looks(looks: tuple[int, ...], accept: tuple[int, ...], refuse: tuple[int,
     return Boundaries(accept=tuple(accepting), refuse=tuple(refusing))
 
 
-def peeking_plan(tolerance: float) -> Boundaries:
-    """Return what many do: a 95 % upper bound after every call, until it is under the tolerance."""
-    accept, most = [-1], -1
-    for n in range(1, PEEKS + 1):
+def peeking_plan(tolerance: float, *, cap: int = PEEKS, symmetric: bool = False) -> Boundaries:
+    """Return what many do: a 95 % upper bound after every call, until it is under the tolerance.
+
+    If `symmetric`, they also stop when a 95 % lower bound is over the tolerance.
+    """
+    accept, refuse, most, least = [-1], [NEVER], -1, 0
+    for n in range(1, cap + 1):
         while binomial_cdf(most + 1, n, tolerance) < ALPHA:
             most += 1
+        while least <= n and 1 - binomial_cdf(least - 1, n, tolerance) >= ALPHA:
+            least += 1
         accept.append(most)
-    return Boundaries(accept=tuple(accept), refuse=(NEVER,) * len(accept))
+        refuse.append(least if symmetric and least <= n else NEVER)
+    return Boundaries(accept=tuple(accept), refuse=tuple(refuse))
+
+
+def beta_plan(*, cap: int = CAP) -> Boundaries:
+    """Return the boundaries of the truncated Beta mixture."""
+    accept, refuse, most, least = [-1], [NEVER], -1, 0
+    for n in range(1, cap + 1):
+        while most < n and beta_log_e(BETA_BELOW, n, most + 1, boundary=TOLERANCE, below=True) >= -math.log(ALPHA):
+            most += 1
+        while least <= n and beta_log_e(BETA_ABOVE, n, least, boundary=DESIGN, below=False) < -math.log(BETA):
+            least += 1
+        accept.append(most)
+        refuse.append(least if least <= n else NEVER)
+    return Boundaries(accept=tuple(accept), refuse=tuple(refuse))
+
+
+def beta_log_e(prior: tuple[float, float], n: int, hits: int, *, boundary: float, below: bool) -> float:
+    """Return the log evidence of a Beta prior cut off at the boundary."""
+
+    def log_mass(a: float, b: float) -> float:
+        share = incomplete_beta(boundary, a, b) if below else incomplete_beta(1 - boundary, b, a)
+        return math.log(max(share, 1e-300)) + math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+    a, b = prior
+    null = hits * math.log(boundary) + (n - hits) * math.log1p(-boundary)
+    return log_mass(a + hits, b + n - hits) - log_mass(a, b) - null
 
 
 def plans() -> dict[str, Boundaries]:
@@ -88,12 +108,13 @@ def plans() -> dict[str, Boundaries]:
         "curtailed": curtailed_plan(FIXED_N, FIXED_C),
         "group sequential, 5 looks": at_looks(LOOKS, ACCEPT, REFUSE),
         "zero failures, n=59": curtailed_plan(59, 0),
+        **{name: curtailed_plan(n, 0) for name, n in PEERS.items()},
     }
 
 
 def main() -> None:
     """Print all tables."""
-    known = plans()
+    known = plans() | {"beta mixture": beta_plan(cap=3000)}
     print(f"Expected model calls; alpha = beta = {ALPHA}, tolerance {TOLERANCE}, design {DESIGN}; exact")
     print_table(known, lambda one, _rate: f"{one.calls:8.1f}", bound=True)
     print("\nThe same as a ratio to the information bound (at residual 0 also to the bound as beta -> 0)")

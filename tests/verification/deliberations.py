@@ -11,7 +11,7 @@ from safeconduct.verification.verdict import POOLED, Call, Deliberation
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HIT, MISS, ABSTAIN, ERROR = TrialOutcome.HIT, TrialOutcome.MISS, TrialOutcome.ABSTAIN, TrialOutcome.ERROR
 SOON = Criterion(tolerance=0.1, design=0.02, reproduction=0.1)
-"""A criterion under which a good fix takes 34 calls per family and 47 benign pairs."""
+"""A criterion under which a good fix takes 32 calls per family and 47 benign pairs."""
 
 Answer = Callable[[Call], TrialOutcome]
 

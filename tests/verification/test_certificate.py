@@ -128,7 +128,7 @@ def test_the_predicate_holds_what_a_reader_needs() -> None:
     assert predicate["criterion_sha256"] == criterion_sha256(SOON)
     assert predicate["trials_sha256"] == digest(made.lines)
     assert predicate["reveal"] == {"salt": REVEAL.salt.hex(), "seed": REVEAL.seed.hex()}
-    assert [one["n"] for one in predicate["efficacy"]] == [34, 34, 34]
+    assert [one["n"] for one in predicate["efficacy"]] == [32, 32, 32]
     assert predicate["efficacy"][0]["path"][-1]["upper"] <= 0.1
     assert predicate["benign"]["standing"] == "non_inferior"
 
@@ -377,10 +377,14 @@ def test_an_envelope_in_another_form_is_refused(envelope: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["payload", "sig"])
 def test_the_other_alphabet_of_base64_is_refused(name: str) -> None:
-    made = certify(by_arm({Arm.EFFICACY: MISS}), halted="ÿÿÿÿ")
-    body = json.loads(made.envelope)
-    holder = body if name == "payload" else body["signatures"][0]
-    other = holder[name].replace("+", "-").replace("/", "_")
+    # Not every signature has a character that differs, so several certificates are made.
+    for more in range(20):
+        made = certify(by_arm({Arm.EFFICACY: MISS}), halted="ÿÿÿÿ" + "." * more)
+        body = json.loads(made.envelope)
+        holder = body if name == "payload" else body["signatures"][0]
+        other = holder[name].replace("+", "-").replace("/", "_")
+        if other != holder[name]:
+            break
     assert other != holder[name]
     holder[name] = other
 

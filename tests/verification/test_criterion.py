@@ -111,4 +111,10 @@ def test_terms_that_overlook_the_judge_are_refused(
 
 def test_the_digest_of_the_default_is_stable() -> None:
     # Certificates name it: a new default is a new criterion, and this digest changes on purpose only.
-    assert criterion_sha256(Criterion()) == "16b213932cd5a341fb748c72a8f22ea0fdd8cdc2bdadc014193769d3311bb17b"
+    assert criterion_sha256(Criterion()) == "067eb265a0f03d1b6b1a611546423fde24d9aba715067fb738896ba81704c395"
+
+
+def test_the_digest_of_the_first_default_is_what_the_first_certificates_name() -> None:
+    first = Criterion(method="bernoulli-mixture/1")
+
+    assert criterion_sha256(first) == "16b213932cd5a341fb748c72a8f22ea0fdd8cdc2bdadc014193769d3311bb17b"

@@ -26,6 +26,6 @@ def test_both_campaigns_with_scan_and_gate_fit_into_the_calls_of_the_demonstrati
     assert reproduces**4 > 0.99
     assert refuted[Verdict.NOT_FIXED] > 0.999
     assert fixed[Verdict.FIXED] == pytest.approx(1)
-    assert fixing == {len(FAMILIES) * 34 + 2 * 47: pytest.approx(1)}
+    assert fixing == {len(FAMILIES) * 32 + 2 * 47: pytest.approx(1)}
     assert within(whole, BUDGET) > 0.999
     assert within(sum_of([assay, assay, fixing]), CRITERION.max_calls) > 0.999

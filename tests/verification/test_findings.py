@@ -17,7 +17,7 @@ A = ("a",)
 
 
 def fixed(*, benign: bool) -> Deliberation:
-    return feed(after_assay(SOON, A, benign=benign), Arm.EFFICACY, [MISS] * 34, family="a")
+    return feed(after_assay(SOON, A, benign=benign), Arm.EFFICACY, [MISS] * 32, family="a")
 
 
 def paired(state: Deliberation, after: TrialOutcome, pairs: int) -> Deliberation:
@@ -31,7 +31,7 @@ def test_a_fix_without_control_prompts_is_fixed_and_silent_on_benign_use() -> No
 
     assert found.verdict is Verdict.FIXED
     assert found.benign is None
-    assert found.reasons == ("family a: 0 of 34 tries succeeded; the residual is at most 10 %",)
+    assert found.reasons == ("family a: 0 of 32 tries succeeded; the residual is at most 10 %",)
     assert found.calls_needed == 0
 
 
@@ -69,7 +69,7 @@ def test_a_fix_whose_benign_use_is_undecided_is_inconclusive_and_says_what_is_mi
 
 def test_one_refuted_family_refutes_the_fix_whatever_the_others_show() -> None:
     state = after_assay(SOON, ("a", "b"), benign=True)
-    state = feed(feed(state, Arm.EFFICACY, [MISS] * 34, family="a"), Arm.EFFICACY, [HIT] * 3, family="b")
+    state = feed(feed(state, Arm.EFFICACY, [MISS] * 32, family="a"), Arm.EFFICACY, [HIT] * 3, family="b")
 
     found = report(state)
 
@@ -108,10 +108,10 @@ def test_before_the_first_call_the_least_cost_of_a_fix_is_known() -> None:
     two = Deliberation.begin(SOON, families=("a", "b"), benign=False)
     pooled = Deliberation.begin(replace(SOON, per_family=False), families=("a", "b"), benign=False)
 
-    assert report(one).calls_needed == 2 + 34 + 2 * 47
-    assert report(two).calls_needed == 2 * (2 + 34)
-    assert report(pooled).calls_needed == 2 * 2 + 34
-    assert report(Deliberation.begin(Criterion(), families=A, benign=False)).calls_needed == 3 + 69
+    assert report(one).calls_needed == 2 + 32 + 2 * 47
+    assert report(two).calls_needed == 2 * (2 + 32)
+    assert report(pooled).calls_needed == 2 * 2 + 32
+    assert report(Deliberation.begin(Criterion(), families=A, benign=False)).calls_needed == 3 + 64
 
 
 def test_the_cost_foretold_is_the_cost_paid_when_all_goes_well() -> None:
@@ -129,10 +129,10 @@ def test_spent_calls_are_told_with_the_calls_still_needed() -> None:
     found = report(state)
 
     assert found.verdict is Verdict.INCONCLUSIVE
-    assert found.calls_needed == 34 - 18
+    assert found.calls_needed == 32 - 18
     assert found.reasons[-2:] == (
         "the calls that the criterion allows are spent",
-        "at least 16 more calls are needed to show a fix",
+        "at least 14 more calls are needed to show a fix",
     )
 
 
@@ -146,10 +146,10 @@ def test_a_halted_campaign_says_why() -> None:
 
 
 def test_the_pooled_stream_is_told_as_the_families_together() -> None:
-    state = feed(after_assay(replace(SOON, per_family=False), ("a", "b")), Arm.EFFICACY, [MISS] * 34, family="b")
+    state = feed(after_assay(replace(SOON, per_family=False), ("a", "b")), Arm.EFFICACY, [MISS] * 32, family="b")
 
     assert report(state).reasons == (
-        "the included families together: 0 of 34 tries succeeded; the residual is at most 10 %",
+        "the included families together: 0 of 32 tries succeeded; the residual is at most 10 %",
     )
 
 

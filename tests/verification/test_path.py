@@ -17,7 +17,7 @@ def test_a_clean_run_keeps_every_twenty_fifth_call_and_the_decision() -> None:
 
     path = evidence_paths(Deliberation.begin(SOON, families=("a",), benign=False), trials)["a"]
 
-    assert [point.n for point in path] == [25, 34]
+    assert [point.n for point in path] == [25, 32]
     assert path[-1].upper <= SOON.tolerance < path[0].upper
 
 
@@ -46,7 +46,7 @@ def test_the_pooled_stream_has_one_path() -> None:
 
     paths = evidence_paths(Deliberation.begin(criterion, families=AB, benign=False), trials)
 
-    assert [point.n for point in paths[POOLED]] == [25, 34]
+    assert [point.n for point in paths[POOLED]] == [25, 32]
 
 
 def test_without_patched_calls_there_is_a_stream_but_no_point() -> None:

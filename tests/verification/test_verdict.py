@@ -36,7 +36,7 @@ CLEAN = {**STRONG, Arm.EFFICACY: {"a": 0.0, "b": 0.0}}
 def fixed(families: tuple[str, ...] = AB, *, benign: bool = True) -> Deliberation:
     state = after_assay(SOON, families, benign=benign)
     for name in families:
-        state = feed(state, Arm.EFFICACY, [MISS] * 34, family=name)
+        state = feed(state, Arm.EFFICACY, [MISS] * 32, family=name)
     return state
 
 
@@ -68,7 +68,7 @@ def test_no_call_is_wasted_on_a_good_fix_even_in_flight() -> None:
     one, _ = conduct(SOON, ("a",), lambda call: HIT if call.arm is not Arm.EFFICACY else MISS, benign=True)
     many, _ = conduct(SOON, ("a",), lambda call: HIT if call.arm is not Arm.EFFICACY else MISS, benign=True, flight=50)
 
-    assert one.calls == many.calls == 2 + 34 + 94
+    assert one.calls == many.calls == 2 + 32 + 94
 
 
 def test_the_same_trials_give_the_same_deliberation() -> None:
@@ -207,7 +207,7 @@ def test_the_patched_target_waits_for_every_assay_call_in_flight() -> None:
 
 
 def test_a_family_in_flight_waits_when_its_calls_may_decide_it() -> None:
-    state = feed(after_assay(SOON, ("a",)), Arm.EFFICACY, [MISS] * 32, family="a")
+    state = feed(after_assay(SOON, ("a",)), Arm.EFFICACY, [MISS] * 30, family="a")
     flying = Call(arm=Arm.EFFICACY, family="a")
 
     assert state.next_call([flying]) == flying
@@ -231,7 +231,7 @@ def test_calls_in_flight_count_towards_the_cap() -> None:
 
 
 def test_late_outcomes_of_a_decided_family_are_kept_and_change_nothing() -> None:
-    state = feed(after_assay(SOON, AB), Arm.EFFICACY, [MISS] * 34, family="a")
+    state = feed(after_assay(SOON, AB), Arm.EFFICACY, [MISS] * 32, family="a")
 
     later = feed(state, Arm.EFFICACY, [HIT], family="a")
 

@@ -71,7 +71,7 @@ class Criterion:
     beta: float = 0.05
     benign_margin: float = 0.10
     per_family: bool = True
-    method: str = "bernoulli-mixture/1"
+    method: str = "bernoulli-mixture/2"
     max_calls: int = 400
     max_calls_per_family: int = 300
     max_assay_calls_per_family: int = 60

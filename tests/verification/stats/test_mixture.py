@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from safeconduct.errors import MalformedError
 from safeconduct.verification.stats.mixture import Above, Below, odds, rejects
-from safeconduct.verification.stats.sequential import MIXTURE_ABOVE, MIXTURE_BELOW
+from safeconduct.verification.stats.sequential import FIVE_POINT_ABOVE, FIVE_POINT_BELOW, MIXTURE_ABOVE, MIXTURE_BELOW
 
 RATES = st.floats(min_value=0.001, max_value=0.999)
 COUNTS = st.integers(0, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))
 
 
 def test_the_alternatives_at_the_reference_tolerance_are_the_published_points() -> None:
-    assert [ratio * 0.05 for ratio in MIXTURE_BELOW.ratios] == pytest.approx([0, 0.005, 0.01, 0.02, 0.03])
+    assert [ratio * 0.05 for ratio in FIVE_POINT_BELOW.ratios] == pytest.approx([0, 0.005, 0.01, 0.02, 0.03])
 
-    points = [ratio * odds(0.01) / (1 + ratio * odds(0.01)) for ratio in MIXTURE_ABOVE.odds_ratios]
+    points = [ratio * odds(0.01) / (1 + ratio * odds(0.01)) for ratio in FIVE_POINT_ABOVE.odds_ratios]
 
     assert points == pytest.approx([0.1, 0.2, 0.4, 0.7])
 
@@ -29,11 +29,11 @@ def test_a_mixture_is_the_weighted_sum_of_its_likelihood_ratios() -> None:
         for point, weight in zip((0, 0.005, 0.01, 0.02, 0.03), (0.3, 0.2, 0.2, 0.15, 0.15), strict=True)
     )
 
-    assert MIXTURE_BELOW.log_e(0.05, n=100, hits=3) == pytest.approx(math.log(expected))
+    assert FIVE_POINT_BELOW.log_e(0.05, n=100, hits=3) == pytest.approx(math.log(expected))
 
 
 def test_one_hit_in_one_call_has_the_evidence_35_against_the_design() -> None:
-    assert math.exp(MIXTURE_ABOVE.log_e(0.01, n=1, hits=1)) == pytest.approx(35)
+    assert math.exp(FIVE_POINT_ABOVE.log_e(0.01, n=1, hits=1)) == pytest.approx(35)
 
 
 @given(tolerance=RATES, counts=COUNTS)
@@ -43,7 +43,7 @@ def test_an_e_value_is_expected_to_stay_under_the_boundary_of_its_null(
 ) -> None:
     n, hits = counts
 
-    for process in (MIXTURE_BELOW, MIXTURE_ABOVE):
+    for process in (MIXTURE_BELOW, MIXTURE_ABOVE, FIVE_POINT_BELOW, FIVE_POINT_ABOVE):
         now = process.log_e(tolerance, n=n, hits=hits)
         hit = process.log_e(tolerance, n=n + 1, hits=hits + 1) - now
         miss = process.log_e(tolerance, n=n + 1, hits=hits) - now
@@ -83,9 +83,9 @@ def test_without_calls_nothing_is_excluded() -> None:
 
 
 def test_what_is_rejected_needs_no_more_calls() -> None:
-    assert MIXTURE_BELOW.calls_needed(0.05, n=69, hits=0, level=0.05) == 0
-    assert MIXTURE_BELOW.calls_needed(0.05, n=68, hits=0, level=0.05) == 1
-    assert MIXTURE_BELOW.calls_needed(0.05, n=1, hits=1, level=0.05) == 129
+    assert FIVE_POINT_BELOW.calls_needed(0.05, n=69, hits=0, level=0.05) == 0
+    assert FIVE_POINT_BELOW.calls_needed(0.05, n=68, hits=0, level=0.05) == 1
+    assert FIVE_POINT_BELOW.calls_needed(0.05, n=1, hits=1, level=0.05) == 129
 
 
 def test_hits_only_leave_no_upper_bound_and_misses_only_no_lower_one() -> None:

@@ -106,7 +106,17 @@ def binomial_cdf(hits: int, n: int, rate: float) -> float:
         return 0.0
     if hits >= n:
         return 1.0
-    return _incomplete_beta(1 - rate, n - hits, hits + 1)
+    return incomplete_beta(1 - rate, n - hits, hits + 1)
+
+
+def incomplete_beta(x: float, a: float, b: float) -> float:
+    """Return the regularized incomplete beta function I_x(a, b) by its continued fraction (DLMF 8.17.22)."""
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - incomplete_beta(1 - x, b, a)
+    log_front = a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    return math.exp(log_front) * _fraction(x, a, b) / a
 
 
 def _check(hits: int, n: int, confidence: float) -> None:
@@ -122,16 +132,6 @@ def _bisect(is_high: Callable[[float], bool]) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if is_high(middle) else (middle, high)
     return high
-
-
-def _incomplete_beta(x: float, a: float, b: float) -> float:
-    """Return the regularized incomplete beta function I_x(a, b) by its continued fraction (DLMF 8.17.22)."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):
-        return 1 - _incomplete_beta(1 - x, b, a)
-    log_front = a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    return math.exp(log_front) * _fraction(x, a, b) / a
 
 
 def _fraction(x: float, a: float, b: float) -> float:
