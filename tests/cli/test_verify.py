@@ -8,14 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.verification.bundles import CANARY, leak_bundle
 from tests.verification.endpoint import endpoint
 
-from safeconduct.domain.bundle import Oracle, Pattern
 from safeconduct.verification.bundle import write_bundle
 
 
@@ -152,36 +150,6 @@ def test_trials_are_never_written_over(bundle: Path, tmp_path: Path) -> None:
 
     assert result.returncode == 4
     assert (tmp_path / "trials.jsonl").read_text() == "mine"
-
-
-def test_a_bundle_is_described(bundle: Path) -> None:
-    result = verify("bundle", bundle)
-
-    assert result.returncode == 0, result.stderr
-    assert "families: plain, base64, leet" in result.stdout
-    assert "1 disclosed, 2 held out" in result.stdout
-    assert result.stdout.rstrip().endswith("It can be run.")
-
-
-def test_a_bundle_that_cannot_be_run_is_explained(tmp_path: Path) -> None:
-    write_bundle(replace(leak_bundle(), oracle=Oracle(checks=(Pattern(pattern="(a"),))), tmp_path / "b")
-
-    result = verify("bundle", tmp_path / "b", "--json")
-
-    assert result.returncode == 1
-    remarks = json.loads(result.stdout)["remarks"]
-    assert remarks[0]["level"] == "error"
-    assert remarks[0]["at"] == "oracle.json"
-
-
-def test_a_broken_bundle_is_one_error_of_ours(tmp_path: Path) -> None:
-    (tmp_path / "b.zip").write_bytes(b"PK\x03\x04 this is no archive")
-
-    result = verify("bundle", tmp_path / "b.zip")
-
-    assert result.returncode == 4
-    assert result.stderr.startswith("error [malformed]")
-    assert "hint:" in result.stderr
 
 
 def test_an_altered_certificate_does_not_hold(bundle: Path, tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ from safeconduct.verification.bundle import (
     zip_bundle,
 )
 from safeconduct.verification.bundle.archive import write_files, zip_files
-from safeconduct.verification.bundle.checks import Level, check_bundle, require_runnable
+from safeconduct.verification.bundle.checks import check_bundle, require_runnable
+from safeconduct.verification.bundle.remarks import Level
 from safeconduct.verification.bundle.store import manifest_of
 from safeconduct.verification.fields import NAME
 
@@ -311,13 +312,12 @@ def test_a_sound_bundle_has_no_remarks_but_on_small_families() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"attack": attack_with(steps=())}, "no user's step holds {{prompt}}"),
+        ({"attack": attack_with(steps=())}, "no step, document or tool holds {{prompt}}"),
         ({"attack": attack_with(seeds=())}, "there are no seeds"),
         ({"attack": attack_with(families=())}, "there are no families"),
-        ({"attack": attack_with(seeds=leak_bundle().attack.seeds * 2)}, "a seed comes twice: 's1'"),
-        ({"attack": attack_with(families=leak_bundle().attack.families * 2)}, "a family comes twice: 'base64'"),
-        ({"attack": attack_with(slots=leak_bundle().attack.slots * 2)}, "a slot comes twice: 'object'"),
-        ({"attack": attack_with(commitment="abc")}, "the commitment is no SHA-256"),
+        ({"attack": attack_with(seeds=leak_bundle().attack.seeds * 2)}, 'a seed comes twice: "s1"'),
+        ({"attack": attack_with(families=leak_bundle().attack.families * 2)}, 'a family comes twice: "base64"'),
+        ({"attack": attack_with(slots=leak_bundle().attack.slots * 2)}, 'a slot comes twice: "object"'),
         ({"attack": attack_with(slots=())}, "a seed names a slot without values"),
         (
             {"attack": attack_with(families=(Family(name="f", chains=()),))},
@@ -356,7 +356,7 @@ def test_what_cannot_be_run_is_an_error(changes: dict[str, object], message: str
         ),
         (
             {"attack": attack_with(seeds=(Seed(id="s", text="leak it"),))},
-            "it has only 1 seeds, slot values and chains together",
+            "64 draws gave only 1 different variants, fewer than a verdict needs calls",
         ),
         ({"target": replace(leak_bundle().target, system_fingerprint="")}, "the model is known by its name only"),
     ],

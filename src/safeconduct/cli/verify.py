@@ -2,8 +2,7 @@
 """`safeconduct verify`: look at a bundle, test a claimed fix, check a certificate.
 
 Exit codes of `run` and `certificate`: 0 FIXED, 1 NOT FIXED (or REGRESSED), 2 INCONCLUSIVE, 3 HARNESS INVALID, 4 an
-error; wrong usage ends with 2 as well, and says so on standard error. `bundle` ends with 0, or with 1 if the bundle
-cannot be run.
+error; wrong usage ends with 2 as well, and says so on standard error. What looks at bundles is in `bundles`.
 """
 
 from dataclasses import asdict
@@ -12,12 +11,11 @@ from typing import Annotated, Final
 
 import typer
 
-from safeconduct.cli.output import ExitCode, JsonFlag, answer
+from safeconduct.cli import bundles
+from safeconduct.cli.output import JsonFlag, answer
 from safeconduct.cli.verifying import Order, TargetOption, conduct, read_limited, signer_of, verifier_keys
-from safeconduct.domain.bundle import Bundle, SeedPart
 from safeconduct.domain.evidence import Verdict
-from safeconduct.verification.bundle import bundle_of, open_bundle, read_bundle, verify_signature
-from safeconduct.verification.bundle.checks import Level, Remark, check_bundle
+from safeconduct.verification.bundle import read_bundle
 from safeconduct.verification.campaign import CampaignResult
 from safeconduct.verification.certificate import verify_certificate
 from safeconduct.verification.findings import VerdictReport
@@ -33,8 +31,8 @@ EXIT_CODES: Final = {
 }
 
 app = typer.Typer(help="Look at a reproduction bundle, test a claimed fix, check a certificate.", no_args_is_help=True)
+bundles.register(app)
 
-BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle: a folder or a .zip file.")]
 KeyOption = Annotated[
     str | None, typer.Option("--key", metavar="VKEY|FILE", help="Verifier key of the signer, or a file that holds it.")
 ]
@@ -65,37 +63,8 @@ BundleOption = Annotated[Path | None, typer.Option("--bundle", help="The bundle,
 
 
 @app.command()
-def bundle(path: BundlePath, *, key: KeyOption = None, as_json: JsonFlag = False) -> None:
-    """Check a bundle and say what it is, without running anything."""
-    opened = open_bundle(path)
-    read = bundle_of(opened)
-    if key:
-        verify_signature(opened, verifier_keys(key, beside=path))
-    remarks = check_bundle(read)
-    signature = "verified" if key else "not verified" if opened.is_signed else "none"
-    facts = {
-        "id": read.id,
-        "title": read.about.title,
-        "class": read.about.flaw_class.value,
-        "target": read.target.adapter.value,
-        "model": read.target.model,
-        "families": [family.name for family in read.attack.families],
-        "seeds": {part.value: _seeds(read, part) for part in SeedPart},
-        "benign_controls": len(read.benign),
-        "criterion": asdict(read.criterion),
-        "hazard_level": read.about.safety.hazard_level.value,
-        "handling": read.about.safety.handling.value,
-        "signature": signature,
-        "remarks": [asdict(remark) for remark in remarks],
-    }
-    answer(facts, as_json=as_json, text=_described(read, remarks, signature=signature))
-    if any(remark.level is Level.ERROR for remark in remarks):
-        raise typer.Exit(ExitCode.NO)
-
-
-@app.command()
 def run(
-    path: BundlePath,
+    path: bundles.BundlePath,
     *,
     target: Target,
     model: Model,
@@ -181,32 +150,6 @@ def certificate(
         )
     answer(facts, as_json=as_json, text="\n".join(lines))
     raise typer.Exit(EXIT_CODES[check.verdict])
-
-
-def _seeds(read: Bundle, part: SeedPart) -> int:
-    """Return how many seeds are disclosed or held out."""
-    return sum(seed.part is part for seed in read.attack.seeds)
-
-
-def _described(read: Bundle, remarks: tuple[Remark, ...], *, signature: str) -> str:
-    """Return what a bundle is, for a person; foreign text is shown escaped."""
-    criterion = read.criterion
-    lines = [
-        f"Bundle {read.id}",
-        f"  {read.about.title!a}: {read.about.flaw_class.value} of {read.target.model!a} ({read.target.adapter.value})",
-        f"  seeds: {_seeds(read, SeedPart.DISCLOSED)} disclosed, {_seeds(read, SeedPart.HELD_OUT)} held out",
-        f"  families: {', '.join(ascii(family.name)[1:-1] for family in read.attack.families)}",
-        f"  FIXED means: at most {criterion.tolerance:.1%} of tries succeed, error at most {criterion.alpha:.1%}",
-        f"  budget: at most {criterion.max_calls} calls; {len(read.benign)} benign controls",
-        f"  handling: {read.about.safety.handling.value}, hazard {read.about.safety.hazard_level.value}",
-        f"  signature: {signature}",
-    ]
-    lines += [
-        f"{remark.level.value}: {remark.at}: {remark.message}" + (f" ({remark.hint})" if remark.hint else "")
-        for remark in remarks
-    ]
-    errors = sum(remark.level is Level.ERROR for remark in remarks)
-    return "\n".join([*lines, "It cannot be run." if errors else "It can be run."])
 
 
 def _verdict_facts(report: VerdictReport, statement: str) -> dict[str, object]:

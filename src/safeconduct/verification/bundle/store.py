@@ -62,12 +62,22 @@ def open_bundle(source: Path | bytes) -> BundleFiles:
         VerificationError: a file is not the one that the MANIFEST names.
     """
     files = read_files(source)
-    missing = sorted((DATA_FILES | {MANIFEST_FILE}) - set(files))
-    if missing:
-        raise IncompleteError("the bundle lacks files", hint=f"add {', '.join(missing)}", missing=missing)
+    _require_whole(set(files))
     if files[MANIFEST_FILE] != manifest_of(files):
         _explain(files)
     return BundleFiles(files=files)
+
+
+def open_unsealed(source: Path | bytes) -> BundleFiles:
+    """Return the files that somebody wrote by hand, with the MANIFEST that belongs to them; an older one is left out.
+
+    Raises:
+        SafeconductError: as `open_bundle`, except for what the MANIFEST says.
+    """
+    found = read_files(source)
+    _require_whole(set(found) | {MANIFEST_FILE})
+    files = {name: data for name, data in found.items() if name not in {MANIFEST_FILE, SIGNATURE_FILE}}
+    return BundleFiles(files={**files, MANIFEST_FILE: manifest_of(files)})
 
 
 def read_bundle(source: Path | bytes) -> Bundle:
@@ -146,6 +156,17 @@ def manifest_of(files: Mapping[str, bytes]) -> bytes:
     """Return the MANIFEST of the files."""
     names = sorted(set(files) - {MANIFEST_FILE, SIGNATURE_FILE})
     return "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in names).encode()
+
+
+def _require_whole(names: set[str]) -> None:
+    """Refuse a bundle without one of its files.
+
+    Raises:
+        IncompleteError: a file is missing.
+    """
+    missing = sorted((DATA_FILES | {MANIFEST_FILE}) - names)
+    if missing:
+        raise IncompleteError("the bundle lacks files", hint=f"add {', '.join(missing)}", missing=missing)
 
 
 def _explain(files: Mapping[str, bytes]) -> None:
