@@ -150,7 +150,8 @@ def of_scores(classes: list[Any], scores: list[float]) -> dict[str, Any]:
     names = [str(plain(one)["value"]) for one in classes]
     by_name = dict(zip(names, scores, strict=True))
     best = max(range(len(scores)), key=scores.__getitem__)
-    return {"value": scores[1] if len(scores) == BINARY else names[best], "scores": by_name, "best": names[best]}
+    value = scores[1] if len(scores) == BINARY else names[best]
+    return {"value": value, "scores": by_name, "best": names[best], "confidence": scores[best]}
 
 
 def plain(value: Any) -> dict[str, Any]:
