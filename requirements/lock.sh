@@ -13,4 +13,5 @@ lock() {
 }
 lock run pyproject.toml --extra server --extra postgres --group build
 lock dev pyproject.toml --extra server --extra postgres --group build --group dev
+lock ray pyproject.toml --extra ray
 lock demo requirements/demo.in --no-deps

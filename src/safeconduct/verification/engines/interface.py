@@ -5,18 +5,26 @@ The order matters: results in the order of completion would favor quick answers,
 for one by one, and a job is asked for only after every result that may decide about it has been handed over, so the
 same answers lead to the same jobs whatever the timing.
 
+An engine also says where the targets live, because that is where the work of a call is done: in this process, or in
+another one. What is asked next is decided in one place in either case.
+
 Left out on purpose: retries (the broker's), priorities, and any state that outlives a run.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
+from safeconduct.verification.targets.interface import Target
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
 class Engine(Protocol):
-    """Runs the jobs of one campaign."""
+    """Runs the jobs of one campaign, and holds its targets."""
+
+    def place(self, make: Callable[[], Target]) -> Target:
+        """Return a target, not yet entered, that lives where the engine puts it; `make` makes it there."""
 
     async def run(
         self,

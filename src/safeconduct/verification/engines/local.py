@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safeconduct.verification.engines.interface import Job, Result
+from safeconduct.verification.targets.interface import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,10 @@ class LocalEngine:
     """Runs jobs in the event loop of the caller; overshoot is at most `width` - 1 calls."""
 
     width: int = 1
+
+    def place(self, make: Callable[[], Target]) -> Target:
+        """Make the target here."""
+        return make()
 
     async def run(
         self,
