@@ -11,9 +11,8 @@ from tests.postgres import start_postgres
 
 HOME = Path(tempfile.mkdtemp(prefix="safeconduct-tests-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
-for name in [
-    name for name in os.environ if name.startswith("SAFECONDUCT_") and not name.startswith("SAFECONDUCT_TEST_")
-]:
+KEPT = ("SAFECONDUCT_TEST_", "SAFECONDUCT_SOAK")
+for name in [name for name in os.environ if name.startswith("SAFECONDUCT_") and not name.startswith(KEPT)]:
     del os.environ[name]
 os.environ["SAFECONDUCT_HOME"] = str(HOME)
 os.environ["SAFECONDUCT_LOG_LEVEL"] = "error"
