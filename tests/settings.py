@@ -11,8 +11,11 @@ from tests.postgres import start_postgres
 
 HOME = Path(tempfile.mkdtemp(prefix="safeconduct-tests-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
-KEPT = ("SAFECONDUCT_TEST_", "SAFECONDUCT_SOAK")
-for name in [name for name in os.environ if name.startswith("SAFECONDUCT_") and not name.startswith(KEPT)]:
+if os.environ.get("SAFECONDUCT_SOAK"):
+    os.environ["SAFECONDUCT_TEST_SOAK"] = "1"
+for name in [
+    name for name in os.environ if name.startswith("SAFECONDUCT_") and not name.startswith("SAFECONDUCT_TEST_")
+]:
     del os.environ[name]
 os.environ["SAFECONDUCT_HOME"] = str(HOME)
 os.environ["SAFECONDUCT_LOG_LEVEL"] = "error"

