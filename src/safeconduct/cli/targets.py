@@ -33,13 +33,15 @@ def grant(
     *,
     label: Annotated[str, typer.Option("--label", help="How the target is called on the pages.")],
     model: Annotated[str, typer.Option("--model", help="The model's name as the endpoint knows it.")],
-    url: Annotated[str, typer.Option("--url", help="Of a chat endpoint: https://host/v1, without a password.")] = "",
+    url: Annotated[str, typer.Option("--url", help="Of a remote target: https://host/v1, without a password.")] = "",
     adapter: Annotated[Adapter, typer.Option("--adapter", help="How the target is spoken to.")] = Adapter.OPENAI_CHAT,
     patched: Annotated[bool, typer.Option("--patched", help="It stands for a claimed fix.")] = False,
     vendor: Annotated[str, typer.Option("--vendor")] = "",
     product: Annotated[str, typer.Option("--product")] = "",
-    entry: Annotated[str, typer.Option("--entry", help="Of a local classifier: module:function.")] = "",
-    packages: Annotated[str, typer.Option("--packages", help="Of a local classifier: folders, with colons.")] = "",
+    entry: Annotated[
+        str, typer.Option("--entry", help="Of a local target: module:function, file:name, or a command.")
+    ] = "",
+    packages: Annotated[str, typer.Option("--packages", help="Of a local target: folders, with colons.")] = "",
     secret_name: Annotated[str, typer.Option("--secret-name", help="Name of a file in keys/targets/.")] = "",
     allow_private: Annotated[bool, typer.Option("--allow-private", help="The address may be private.")] = False,
     calls: Annotated[int, typer.Option("--calls", help="Calls in all.")] = _USUAL.calls,

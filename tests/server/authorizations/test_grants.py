@@ -89,6 +89,38 @@ def test_a_classifier_needs_its_entry_and_has_no_address(now: datetime, tmp_path
     assert granted(now, **local, entry="profanity_check:predict_prob").entry == "profanity_check:predict_prob"
 
 
+def test_another_address_on_the_web_is_granted_like_a_chat_endpoint(now: datetime) -> None:
+    assert granted(now, adapter=Adapter.HTTP).url == factory.URL
+    with pytest.raises(IncompleteError):
+        granted(now, adapter=Adapter.HTTP, url="")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "entry"),
+    [
+        (Adapter.SKLEARN, "file:model.joblib"),
+        (Adapter.MODEL_FILE, "pickle:load"),
+        (Adapter.COMMAND, "/packages/0/run --model 'a b'"),
+    ],
+)
+def test_what_runs_in_the_sandbox_is_named_by_its_entry(now: datetime, adapter: Adapter, entry: str) -> None:
+    assert granted(now, adapter=adapter, url="", entry=entry).entry == entry
+
+
+@pytest.mark.parametrize(
+    ("adapter", "entry"),
+    [
+        (Adapter.SKLEARN, "file:../keys"),
+        (Adapter.SKLEARN, "file:/etc/passwd"),
+        (Adapter.COMMAND, "run"),
+        (Adapter.COMMAND, "/bin/sh -c 'unended"),
+    ],
+)
+def test_an_entry_that_names_nothing_in_the_box_is_refused(now: datetime, adapter: Adapter, entry: str) -> None:
+    with pytest.raises(MalformedError):
+        granted(now, adapter=adapter, url="", entry=entry)
+
+
 @pytest.mark.parametrize("packages", ["relative/path", "/nowhere/at/all", "/"])
 def test_packages_are_whole_paths_of_folders_that_do_not_show_the_home(now: datetime, packages: str) -> None:
     with pytest.raises(MalformedError, match="packages"):

@@ -27,8 +27,11 @@ from safeconduct.server.authorizations.terms import (
 USUAL = Caps()
 KINDS = {
     Adapter.OPENAI_CHAT: "Chat endpoint (OpenAI-compatible)",
-    Adapter.PYTHON_CALLABLE: "Local classifier: a Python function, in the sandbox",
-    Adapter.SKLEARN: "Local classifier: scikit-learn, in the sandbox",
+    Adapter.HTTP: "Another address on the web, asked as the bundle says",
+    Adapter.PYTHON_CALLABLE: "Local model: a Python function, in the sandbox",
+    Adapter.SKLEARN: "Local model: scikit-learn, in the sandbox",
+    Adapter.MODEL_FILE: "Model files: scanned and loaded in the sandbox",
+    Adapter.COMMAND: "Program: started in the sandbox",
 }
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MOMENT = "%Y-%m-%dT%H:%M"
@@ -87,7 +90,7 @@ class GrantForm(forms.Form):
         required=False,
         widget=_plain(),
         help_text="Of a chat endpoint: the address to which /chat/completions is added, such as https://host/v1."
-        " No name, no password in it.",
+        " Of another address: the whole one; a bundle cannot change it. No name, no password in it.",
     )
     secret_name = forms.CharField(
         label="Name of the secret",
@@ -107,14 +110,15 @@ class GrantForm(forms.Form):
         max_length=NAME_LENGTH,
         required=False,
         widget=_plain(),
-        help_text="Of a local classifier: module:function.",
+        help_text="Of a local model: module:function, or file:name for a file in the folders. Of model files: the"
+        " loader, such as pickle:load. Of a program: its whole path and its arguments.",
     )
     packages = forms.CharField(
         label="Folders with its packages",
         max_length=URL_LENGTH,
         required=False,
         widget=_plain(),
-        help_text="Of a local classifier: whole paths on the machine of the service, separated by colons; the sandbox"
+        help_text="Of a local target: whole paths on the machine of the service, separated by colons; the sandbox"
         " may read them.",
     )
     max_calls = forms.IntegerField(

@@ -9,6 +9,7 @@ refused, because programs disagree about what they mean.
 import ipaddress
 import math
 import re
+import shlex
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,7 @@ MOST_CALL_SECONDS = 3600.0
 MOST_SPENDING = Decimal(10_000_000)
 WEEK = frozenset(range(7))
 ENTRY = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+FILE_ENTRY = re.compile(r"file:[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 WRITTEN = re.compile(r"[!-~]+")
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?\.?", re.IGNORECASE)
 NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)", re.IGNORECASE)
@@ -50,10 +52,10 @@ def require_terms(label: str, terms: TargetGrant, *, home: Path) -> None:
     _require_money(terms)
     if terms.secret_name and not NAME.fullmatch(terms.secret_name):
         raise MalformedError("the secret is given by name: letters, digits, - and _", hint="never its value")
-    if terms.adapter is Adapter.OPENAI_CHAT:
+    if terms.adapter.is_remote:
         require_address(terms.url, allow_private=terms.allow_private)
     else:
-        _require_classifier(terms, home=home)
+        _require_local(terms, home=home)
 
 
 def require_address(text: str, *, allow_private: bool) -> None:
@@ -102,7 +104,7 @@ def _require_host(host: str, *, scheme: str, allow_private: bool) -> None:
 
 def _require_whole(label: str, terms: TargetGrant) -> None:
     texts = {"label": label, "model": terms.model}
-    texts |= {"url": terms.url} if terms.adapter is Adapter.OPENAI_CHAT else {"entry": terms.entry}
+    texts |= {"url": terms.url} if terms.adapter.is_remote else {"entry": terms.entry}
     if missing := [name for name, text in texts.items() if not text.strip()]:
         raise IncompleteError("the grant is not complete", hint="fill in what is missing", missing=missing)
     limits = {"label": NAME_LENGTH, "model": NAME_LENGTH, "entry": NAME_LENGTH, "url": URL_LENGTH}
@@ -142,15 +144,28 @@ def _require_money(terms: TargetGrant) -> None:
         raise MalformedError("a cap on money needs a price", hint="state a currency and what a call or a token costs")
 
 
-def _require_classifier(terms: TargetGrant, *, home: Path) -> None:
+def _require_local(terms: TargetGrant, *, home: Path) -> None:
     if terms.url:
-        raise MalformedError("a local classifier has no address", hint="leave it empty, or choose another kind")
-    if not ENTRY.fullmatch(terms.entry):
+        raise MalformedError("a local target has no address", hint="leave it empty, or choose another kind")
+    if terms.adapter is Adapter.COMMAND:
+        _require_command(terms.entry)
+    elif not ENTRY.fullmatch(terms.entry) and not FILE_ENTRY.fullmatch(terms.entry):
         raise MalformedError("the entry is not module:function", hint="such as package.module:predict")
     if len(terms.packages) > URL_LENGTH:
         raise MalformedError("too long: packages", hint="name fewer folders")
     for folder in _folders(terms.packages):
         _require_folder(folder, home=home.resolve())
+
+
+def _require_command(entry: str) -> None:
+    try:
+        words = shlex.split(entry)
+    except ValueError as error:
+        raise MalformedError("the command cannot be split into words", hint="close the quotation") from error
+    if not words or not words[0].startswith("/"):
+        raise MalformedError(
+            "the command names no program by its whole path", hint="/usr/bin/…, or /packages/0/… for the first folder"
+        )
 
 
 def _folders(packages: str) -> Iterator[Path]:
