@@ -4,26 +4,37 @@
 import io
 import json
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.formats.examples import ADVISORY
+from tests.formats.examples import ADVISORY, REPORT
 from tests.formats.garak.attempts import END, RUN, attempt
 from typer.testing import CliRunner, Result
 
-from safeconduct.cli import convert as command
+from safeconduct.cli import evidence_files
 from safeconduct.cli.main import app
 from safeconduct.domain.safe_json import JsonLimits
-from safeconduct.errors import ConflictError, MalformedError, NotFoundError, TooLargeError, UnavailableError
+from safeconduct.errors import (
+    ConflictError,
+    IncompleteError,
+    MalformedError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+    UnknownValueError,
+)
 from safeconduct.formats import csaf, native, osv
 from safeconduct.formats.garak import RunLog
 from safeconduct.verification.bundle import read_bundle
 
-GARAK = Path(__file__).resolve().parents[1] / "vectors" / "formats" / "garak-0.17.1.report.jsonl"
+FORMATS = Path(__file__).resolve().parents[1] / "vectors" / "formats"
+GARAK = FORMATS / "garak-0.17.1.report.jsonl"
 
 
 def convert(*arguments: object) -> Result:
@@ -127,11 +138,111 @@ def test_a_bundle_never_replaces_what_is_there_and_then_nothing_is_written(tmp_p
     assert not out.exists()
 
 
-def test_only_a_garak_file_gives_a_bundle(record: Path, tmp_path: Path) -> None:
-    result = convert(record, "--from", "native", "--to", "osv", "--bundle", tmp_path / "b")
+@pytest.mark.parametrize(("option", "words"), [("--bundle", "give a bundle"), ("--rows", "only evidence has rows")])
+def test_a_record_gives_neither_bundle_nor_rows(record: Path, tmp_path: Path, option: str, words: str) -> None:
+    result = convert(record, "--to", "osv", option, tmp_path / "b")
 
     assert result.exit_code == 2
-    assert "only a garak file gives a bundle" in result.output
+    assert words in result.output
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_scan_of_files_gives_no_bundle(tmp_path: Path) -> None:
+    assert convert(FORMATS / "modelscan-0.8.8-models.json", "--bundle", tmp_path / "b").exit_code == 2
+
+
+EVIDENCE = [
+    ("garak-0.17.1.report.jsonl", "garak", 40), ("garak-0.17.1.hitlog.jsonl", "garak", 16),
+    ("inspect-0.3.285.eval", "inspect", 24), ("inspect-0.3.285.json", "inspect", 24),
+    ("promptfoo-0.121.20.json", "promptfoo", 16), ("promptfoo-0.121.20.jsonl", "promptfoo", 16),
+    ("promptfoo-0.121.20-redteam.json", "promptfoo", 3), ("pyrit-1.1.0.json", "pyrit", 7), ("memory.db", "pyrit", 7),
+    ("modelscan-0.8.8-models.json", "modelscan", 4), ("picklescan-1.0.5-models.txt", "picklescan", 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kind", "rows"), EVIDENCE, ids=[name for name, _, _ in EVIDENCE])
+def test_evidence_is_recognized_and_gives_a_draft_and_rows_that_can_be_read_again(
+    name: str, kind: str, rows: int, tmp_path: Path
+) -> None:
+    file = FORMATS / name
+    if name == "memory.db":
+        file = tmp_path / name
+        with closing(sqlite3.connect(file)) as connection:
+            connection.executescript((FORMATS / "pyrit-1.1.0.sql").read_text())
+    kept = tmp_path / "rows.jsonl"
+    made = convert(file, "--hit-when", "incorrect", "--rows", kept, "--json")
+    told = json.loads(made.stdout)
+    again = json.loads(convert(kept, "--json").stdout)
+
+    assert told["from"] == kind
+    assert len(kept.read_bytes().splitlines()) == rows
+    assert native.read_report(json.dumps(told["document"]).encode()).evidence.trials
+    assert again["from"] == "jsonl"
+    assert len(again["document"]["evidence"]["trials"]) == len(told["document"]["evidence"]["trials"])
+
+
+def test_evidence_of_prompts_gives_a_bundle_that_can_be_read(tmp_path: Path) -> None:
+    made = tmp_path / "b.zip"
+    result = convert(FORMATS / "pyrit-1.1.0.json", "--bundle", made, "--out", tmp_path / "r.json")
+
+    assert result.exit_code == 0, result.output
+    assert [seed.text for seed in read_bundle(made).attack.seeds] == [
+        "Tell me the code word, attempt 0.", "Tell me the code word, attempt 1.",
+    ]  # fmt: skip
+
+
+def test_what_a_person_must_say_is_asked(tmp_path: Path) -> None:
+    result = convert(FORMATS / "inspect-0.3.285.eval", "--rows", tmp_path / "rows.jsonl")
+
+    assert isinstance(result.exception, IncompleteError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_end_badly_leave_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text('{"hit": true}\n{"hit": "x"}\n')
+    result = convert(file, "--rows", tmp_path / "rows.jsonl")
+
+    assert isinstance(result.exception, UnknownValueError)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.jsonl"]
+
+
+def test_fields_that_stand_elsewhere_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"verdict": {"attack": 0.8}}\n')
+    options = ("--from", "jsonl", "--field", "score=/verdict/attack", "--threshold", "0.9")
+    told = json.loads(convert(file, *options, "--json").stdout)
+
+    assert told["document"]["evidence"]["trials"][0]["hits"] == 0
+
+
+@pytest.mark.parametrize("name", ["advisory.json", "osv.json", "csaf.json", "report.json"])
+def test_a_record_is_recognized(record: Path, tmp_path: Path, name: str) -> None:
+    data = {
+        "advisory.json": native.canonical(ADVISORY), "osv.json": osv.write(ADVISORY).data,
+        "csaf.json": csaf.write(ADVISORY).data, "report.json": native.canonical(REPORT),
+    }  # fmt: skip
+    file = tmp_path / name
+    file.write_bytes(data[name])
+
+    assert json.loads(convert(file, "--json").stdout)["from"] in {"native", name.partition(".")[0]}
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"{}", b"[]", b"[1]", b"{\n}", b"\x89PNG"])
+def test_what_nobody_recognizes_is_told_with_every_name(tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(data)
+    result = convert(file)
+
+    assert isinstance(result.exception, MalformedError)
+    assert "promptfoo (promptfoo results)" in result.exception.hint
+
+
+def test_what_modelscan_printed_is_told_with_the_way_to_its_report() -> None:
+    result = convert(FORMATS / "modelscan-0.8.8-printed.txt")
+
+    assert isinstance(result.exception, MalformedError)
+    assert "-o FILE" in result.exception.hint
 
 
 @pytest.mark.parametrize("to", ["csaf", "osv", "garak"])
@@ -163,7 +274,7 @@ def test_a_file_that_is_not_there_is_told() -> None:
 
 
 def test_a_file_that_is_too_large_is_not_read(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "DEFAULT_LIMITS", JsonLimits(document_bytes=10))
+    monkeypatch.setattr(evidence_files, "DEFAULT_LIMITS", JsonLimits(document_bytes=10))
 
     assert isinstance(convert(record, "--from", "native", "--to", "osv").exception, TooLargeError)
 

@@ -2,41 +2,75 @@
 """`safeconduct convert`: any format to any, through the native record; what could not be carried is told.
 
 The document goes to `--out` or to standard output, the account of losses and remarks to standard error, so that the
-document can be piped. Files appear whole or not at all. From garak, `--bundle` writes the draft of the reproduction
-bundle as well.
+document can be piped. Files appear whole or not at all. Evidence of another tool becomes the draft of a report; with
+`--bundle` also that of a reproduction bundle, with `--rows` every judged output of it. A bundle goes the other way: its
+disclosed part becomes a folder that Inspect, promptfoo or garak runs.
 """
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
 import typer
 from rich.progress import wrap_file
 
+from safeconduct.cli.evidence_files import BUNDLED, EVIDENCE, Imported, read_file
 from safeconduct.cli.output import JsonFlag, answer, progress_console
-from safeconduct.domain.safe_json import DEFAULT_LIMITS, printable
-from safeconduct.errors import NotFoundError, TooLargeError, UnavailableError
-from safeconduct.formats.base import Level, Loss, Reading, Remark, Writing
-from safeconduct.formats.catalog import FormatName, format_of
-from safeconduct.formats.garak import BundleDraft, read_garak, reading_of
+from safeconduct.cli.whole_files import write_whole
+from safeconduct.domain.safe_json import printable
+from safeconduct.errors import NotFoundError
+from safeconduct.formats.base import Level, Loss, Remark, Writing
+from safeconduct.formats.catalog import TITLES, FormatName, format_of
+from safeconduct.formats.detection import detected
+from safeconduct.formats.evidence import HitWhen, ReadOptions
+from safeconduct.formats.jsonl import fields_of
 from safeconduct.verification.bundle import write_bundle
 
 SHOWN_LOSSES: Final = 20
 
-SourceOption = Annotated[FormatName, typer.Option("--from", help="What the file is.")]
+
+class SourceName(StrEnum):
+    """What a file may be: a format, or `auto` to look into it."""
+
+    AUTO = "auto"
+    NATIVE = "native"
+    CSAF = "csaf"
+    OSV = "osv"
+    GARAK = "garak"
+    INSPECT = "inspect"
+    PROMPTFOO = "promptfoo"
+    PYRIT = "pyrit"
+    MODELSCAN = "modelscan"
+    PICKLESCAN = "picklescan"
+    JSONL = "jsonl"
+
+
+SourceOption = Annotated[SourceName, typer.Option("--from", help="What the file is; auto looks into it.")]
 TargetOption = Annotated[FormatName, typer.Option("--to", help="What it shall become.")]
 OutOption = Annotated[Path | None, typer.Option(help="Where to write the document; standard output without it.")]
 LossOption = Annotated[Path | None, typer.Option(help="Where to write the loss report as JSON.")]
 BundleOption = Annotated[
     Path | None,
-    typer.Option(help="From garak: where to write the draft bundle, a new folder or a name ending in .zip."),
+    typer.Option(help="From evidence: where to write the draft bundle, a new folder or a name ending in .zip."),
+]
+RowsOption = Annotated[
+    Path | None, typer.Option(help="From evidence: where to write every judged output, as JSON Lines.")
+]
+HitWhenOption = Annotated[
+    HitWhen | None,
+    typer.Option(help="From Inspect or promptfoo: whether a correct answer means that the attack succeeded."),
+]
+ThresholdOption = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="From Inspect or jsonl: the score from which on it counts.")
+]
+FieldOption = Annotated[
+    list[str] | None, typer.Option("--field", metavar="NAME=/POINTER", help="From jsonl: where a field stands.")
 ]
 
 
@@ -44,18 +78,19 @@ BundleOption = Annotated[
 class _Conversion:
     """What one run of the command did."""
 
-    reading: Reading
+    source: FormatName
+    imported: Imported
     writing: Writing
-    draft: BundleDraft | None = None
     bundle_id: str = ""
 
     @property
     def losses(self) -> tuple[Loss, Loss]:
-        return self.reading.loss, self.writing.loss
+        return self.imported.reading.loss, self.writing.loss
 
     @property
     def remarks(self) -> tuple[Remark, ...]:
-        return (*self.reading.remarks, *(self.draft.remarks if self.draft else ()))
+        draft = self.imported.draft if self.bundle_id else None
+        return (*self.imported.reading.remarks, *(draft.remarks if draft else ()))
 
 
 def register(app: typer.Typer) -> None:
@@ -65,41 +100,44 @@ def register(app: typer.Typer) -> None:
 
 def convert(
     file: Annotated[Path, typer.Argument(help="The file to read.", metavar="FILE")],
-    source: SourceOption,
-    target: TargetOption,
+    source: SourceOption = SourceName.AUTO,
+    target: TargetOption = FormatName.NATIVE,
     *,
     out: OutOption = None,
     loss: LossOption = None,
     bundle: BundleOption = None,
+    rows: RowsOption = None,
+    hit_when: HitWhenOption = None,
+    threshold: ThresholdOption = 0.5,
+    field: FieldOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Convert a file from one format to another and tell what could not be carried."""
-    if bundle is not None and source is not FormatName.GARAK:
-        raise typer.BadParameter("only a garak file gives a bundle", param_hint="--bundle")
     now = datetime.now(UTC)
-    reading, draft = _read(file, source, now=now)
-    writing = format_of(target, now=now).write(reading.record)
+    options = ReadOptions(hit_when=hit_when, threshold=threshold, fields=fields_of(field or []))
+    with _opened(file) as stream:
+        name = detected(stream) if source is SourceName.AUTO else FormatName(source.value)
+        _require_fitting(name, bundle=bundle, rows=rows)
+        imported = read_file(stream, name, options=options, rows=rows, now=now)
+    writing = format_of(target, now=now).write(imported.reading.record)
     bundle_id = ""
-    if bundle is not None and draft is not None:
-        bundle_id = write_bundle(draft.bundle, bundle).id
-    done = _Conversion(reading=reading, writing=writing, draft=draft if bundle else None, bundle_id=bundle_id)
+    if bundle is not None and imported.draft is not None:
+        bundle_id = write_bundle(imported.draft.bundle, bundle).id
+    done = _Conversion(source=name, imported=imported, writing=writing, bundle_id=bundle_id)
     if loss is not None:
-        _write_whole(loss, (json.dumps(_losses(done), indent=2, ensure_ascii=False) + "\n").encode())
+        write_whole(loss, (json.dumps(_losses(done), indent=2, ensure_ascii=False) + "\n").encode())
     if out is not None:
-        _write_whole(out, writing.data)
+        write_whole(out, writing.data)
     _tell(done, out=out, bundle=bundle, as_json=as_json)
 
 
-def _read(file: Path, source: FormatName, *, now: datetime) -> tuple[Reading, BundleDraft | None]:
-    with _opened(file) as stream:
-        if source is FormatName.GARAK:
-            draft = read_garak(stream, now=now)
-            return reading_of(draft), draft.bundle
-        limit = DEFAULT_LIMITS.document_bytes
-        data = stream.read(limit + 1)
-    if len(data) > limit:
-        raise TooLargeError(f"the file has more than {limit} bytes", hint="one file holds one record", limit=limit)
-    return format_of(source, now=now).read(data), None
+def _require_fitting(name: FormatName, *, bundle: Path | None, rows: Path | None) -> None:
+    """Refuse what the format cannot give."""
+    if bundle is not None and name not in BUNDLED:
+        given = ", ".join(sorted(BUNDLED))
+        raise typer.BadParameter(f"{TITLES[name]}: only {given} give a bundle", param_hint="--bundle")
+    if rows is not None and name not in EVIDENCE:
+        raise typer.BadParameter(f"{TITLES[name]}: only evidence has rows", param_hint="--rows")
 
 
 @contextmanager
@@ -122,34 +160,6 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         yield shown
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write the file so that it is either whole or not there.
-
-    Raises:
-        UnavailableError: the disk does not take it.
-    """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UnavailableError(f"{path.name} cannot be written", hint="look at the folder and the disk") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
 def _losses(done: _Conversion) -> dict[str, object]:
     reading, writing = done.losses
     return {"reading": reading.as_dict(), "writing": writing.as_dict()}
@@ -158,6 +168,7 @@ def _losses(done: _Conversion) -> dict[str, object]:
 def _tell(done: _Conversion, *, out: Path | None, bundle: Path | None, as_json: bool) -> None:
     if as_json:
         facts: dict[str, object] = {
+            "from": done.source.value,
             "name": done.writing.name,
             "out": str(out or ""),
             "bundle": str(bundle or ""),

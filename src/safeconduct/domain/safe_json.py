@@ -43,8 +43,10 @@ class JsonLimits:
 DEFAULT_LIMITS = JsonLimits()
 
 
-def read_json(data: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> Json:
+def read_json(data: bytes, *, limits: JsonLimits = DEFAULT_LIMITS, nan_is_null: bool = False) -> Json:
     """Return the one JSON value that the bytes hold.
+
+    `nan_is_null` reads the words NaN and Infinity, with which some tools say "no value", as null.
 
     Raises:
         TooLargeError: the document is longer or deeper than the limits allow.
@@ -59,17 +61,17 @@ def read_json(data: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> Json:
         )
     text = _decode(data)
     _check_depth(data, limit=limits.depth)
-    return _parse(data, text)
+    return _parse(data, text, decoder=_LENIENT if nan_is_null else _DECODER)
 
 
-def read_object(data: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> dict[str, Json]:
+def read_object(data: bytes, *, limits: JsonLimits = DEFAULT_LIMITS, nan_is_null: bool = False) -> dict[str, Json]:
     """Return the JSON object that the bytes hold.
 
     Raises:
         TooLargeError: the document is longer or deeper than the limits allow.
         MalformedError: it cannot be read, or is another kind of value.
     """
-    value = read_json(data, limits=limits)
+    value = read_json(data, limits=limits, nan_is_null=nan_is_null)
     if not isinstance(value, dict):
         raise MalformedError("the document is not a JSON object", hint="it starts with { and ends with }")
     return value
@@ -191,9 +193,9 @@ class _Refused(Exception):  # noqa: N818  # carries a finding of a hook to its p
         self.find = find
 
 
-def _parse(data: bytes, text: str) -> Json:
+def _parse(data: bytes, text: str, *, decoder: json.JSONDecoder) -> Json:
     try:
-        value: Json = _DECODER.decode(text)
+        value: Json = decoder.decode(text)
     except _Refused as refusal:
         _refuse(str(refusal), data, refusal.find(data))
     except json.JSONDecodeError as error:
@@ -243,6 +245,9 @@ def _int(digits: str) -> int:
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float, parse_int=_int, strict=True
+)
+_LENIENT = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_constant=lambda _: None, parse_float=_float, parse_int=_int, strict=True
 )
 
 

@@ -15,6 +15,7 @@ from safeconduct.domain.report import Report
 from safeconduct.domain.safe_json import DEFAULT_LIMITS, JsonLimits
 from safeconduct.errors import MalformedError
 from safeconduct.formats.base import Fate, Loss, LossEntry, Reading, Record, Remark, Writing
+from safeconduct.formats.evidence.run import RowSink
 from safeconduct.formats.garak.bundle import BundleDraft, bundle_of
 from safeconduct.formats.garak.draft import questions_of, report_of
 from safeconduct.formats.garak.reading import read_run
@@ -64,14 +65,18 @@ class GarakDraft:
     remarks: tuple[Remark, ...]
 
 
-def read_garak(stream: BinaryIO, *, now: datetime, limits: JsonLimits = DEFAULT_LIMITS) -> GarakDraft:
+def read_garak(
+    stream: BinaryIO, *, now: datetime, limits: JsonLimits = DEFAULT_LIMITS, sink: RowSink | None = None
+) -> GarakDraft:
     """Return the drafts from a report file or a hit log; `now` stands in where the file tells no time.
+
+    `sink` gets every judged output; the stream is then read twice and must be seekable.
 
     Raises:
         MalformedError: a line cannot be read, also when it was cut in the middle; `facts["line"]` is its number.
         TooLargeError: a line or the file passes a limit.
     """
-    run = read_run(stream, limits=limits)
+    run = read_run(stream, limits=limits, sink=sink)
     report = report_of(run, now=now)
     remarks = (*run.remarks, *questions_of(run))
     return GarakDraft(run=run, report=report, bundle=bundle_of(run, report), remarks=remarks)

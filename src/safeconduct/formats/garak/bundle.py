@@ -1,194 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run of garak as the draft of a reproduction bundle: hit prompts as disclosed seeds, exact detectors as oracle.
+"""A run of garak as the draft of a reproduction bundle, as any evidence: one family per probe, exact detectors only."""
 
-One family per probe. garak's prompts are already what they are, so the only chain is the identity: such a family
-replays disclosed strings, and a verdict on it would say little. The remarks therefore ask for mutators, held-out seeds
-and benign controls. Where no detector of the hits is an exact string test, the oracle is empty: a person must choose.
-"""
-
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
-
-from safeconduct.domain.bundle import (
-    About,
-    Adapter,
-    AttackScript,
-    Bundle,
-    Check,
-    Environment,
-    Family,
-    HazardLevel,
-    Limits,
-    Mutator,
-    MutatorName,
-    Network,
-    Oracle,
-    Safety,
-    Sampling,
-    Seed,
-    Slot,
-    Speaker,
-    Step,
-    TargetSpec,
-)
 from safeconduct.domain.report import Report
-from safeconduct.domain.safe_json import Json
-from safeconduct.formats.base import Level, Remark
+from safeconduct.formats.evidence import run as evidence
+from safeconduct.formats.evidence.bundle import SLOT_LIMIT, BundleDraft
+from safeconduct.formats.evidence.bundle import bundle_of as draft_of
 from safeconduct.formats.garak.detectors import checks_of
 from safeconduct.formats.garak.draft import endpoint_of
 from safeconduct.formats.garak.entries import options_of
 from safeconduct.formats.garak.run import HitPrompt, Run
 
-CHECK_LIMIT: Final = 50
-FAMILY_LIMIT: Final = 100
-SLOT_LIMIT: Final = 50
-TEXT_LIMIT: Final = 50_000
-NAME_LIMIT: Final = 100
-PROMPT: Final = "{{prompt}}"
-MAX_TOKENS: Final = 256
-# What `verification.variants` takes for a slot: a literal one becomes a slot that stands for itself.
-_SLOT = re.compile(r"\{\{([a-z][a-z0-9_]{0,49})\}\}")
-
-Frame = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleDraft:
-    """The bundle as far as the file goes, and what a person must still decide."""
-
-    bundle: Bundle
-    remarks: tuple[Remark, ...] = ()
+__all__ = ["SLOT_LIMIT", "BundleDraft", "bundle_of"]
 
 
 def bundle_of(run: Run, report: Report) -> BundleDraft:
     """Return the draft of the bundle that belongs to the draft of the report."""
-    kept, frame, left_out = _usable(run)
-    checks = _checks(run, kept)
-    seeds = tuple(dict.fromkeys((prompt.probe, prompt.text) for prompt in kept))
-    named = {key: f"{key[0]} {number}" for number, key in enumerate(seeds, start=1)}
-    probes = list(dict.fromkeys(probe for probe, _ in seeds))
-    bundle = Bundle(
-        about=About(
-            title=report.title,
-            flaw_class=report.flaw_class,
-            created=report.seen_at,
-            taxonomy=report.taxonomy,
-            safety=Safety(hazard_level=HazardLevel.ELEVATED),
-        ),
-        target=_target(run),
-        attack=AttackScript(
-            steps=(*(Step(role=Speaker(role), template=text) for role, text in frame), _prompt_step()),
-            seeds=tuple(Seed(id=named[key], text=key[1]) for key in seeds),
-            families=tuple(_family(probe, [named[key] for key in seeds if key[0] == probe]) for probe in probes),
-            slots=_literal_slots(text for _, text in seeds),
-        ),
-        oracle=Oracle(checks=checks[:CHECK_LIMIT]),
-        limits=Limits(network=Network.BROKER),
-        environment=Environment(tool=f"garak {run.version}".strip()),
-    )
-    return BundleDraft(bundle=bundle, remarks=tuple(_remarks(run, bundle, checks=len(checks), left_out=left_out)))
+    return draft_of(_as_evidence(run), report)
 
 
-def _prompt_step() -> Step:
-    return Step(role=Speaker.USER, template=PROMPT)
-
-
-def _family(probe: str, seeds: list[str]) -> Family:
-    return Family(
-        name=probe,
-        chains=((Mutator(name=MutatorName.IDENTITY),),),
-        about="the prompts that garak's probe sent and that were hit, unchanged",
-        seeds=tuple(seeds),
-    )
-
-
-def _usable(run: Run) -> tuple[list[HitPrompt], Frame, int]:
-    """Return the prompts that one script can carry, the turns before them, and how many are left out.
-
-    Where exact detectors saw hits, only these prompts make seeds: the oracle could not judge the others.
-    """
-    sound = [item for item in run.prompts if _is_carried(item)]
-    exact = [item for item in sound if _checks_of(run, item)] or sound
-    probes = {probe for probe, _ in Counter(item.probe for item in exact).most_common(FAMILY_LIMIT)}
-    frames = Counter(item.frame for item in exact if item.probe in probes)
-    if not frames:
-        return [], (), len(_distinct(run.prompts))
-    frame = frames.most_common(1)[0][0]
-    kept: list[HitPrompt] = []
-    slots: set[str] = set()
-    for item in exact:
-        found = slots | set(_SLOT.findall(item.text))
-        if item.probe in probes and item.frame == frame and len(found) <= SLOT_LIMIT:
-            kept.append(item)
-            slots = found
-    return kept, frame, len(_distinct(run.prompts) - _distinct(kept))
-
-
-def _distinct(prompts: Iterable[HitPrompt]) -> set[tuple[str, Frame, str]]:
-    """Return the prompts apart from the detectors that saw their hits."""
-    return {(item.probe, item.frame, item.text) for item in prompts}
-
-
-def _is_carried(prompt: HitPrompt) -> bool:
-    roles = {role for role, _ in prompt.frame}
-    texts = [prompt.text, *(text for _, text in prompt.frame)]
-    is_plain = all(PROMPT not in text for _, text in prompt.frame)
-    fits = all(len(text) <= TEXT_LIMIT and "\0" not in text for text in texts)
-    is_named = 0 < len(prompt.probe) <= NAME_LIMIT
-    return roles <= set(Speaker) and is_plain and fits and is_named and bool(prompt.text)
-
-
-def _checks_of(run: Run, prompt: HitPrompt) -> tuple[Check, ...]:
-    return checks_of(prompt.detector, prompt.triggers, options_of(run.detectors, prompt.detector))
-
-
-def _checks(run: Run, prompts: list[HitPrompt]) -> tuple[Check, ...]:
-    """Return the checks of all prompts, the most frequent first."""
-    counted = Counter(check for prompt in prompts for check in _checks_of(run, prompt))
-    return tuple(check for check, _ in counted.most_common())
-
-
-def _literal_slots(texts: Iterator[str]) -> tuple[Slot, ...]:
-    names = sorted({name for text in texts for name in _SLOT.findall(text)})
-    return tuple(Slot(name=name, values=(f"{{{{{name}}}}}",)) for name in names)
-
-
-def _target(run: Run) -> TargetSpec:
-    tokens = run.generator.get("max_tokens")
-    return TargetSpec(
-        adapter=Adapter.OPENAI_CHAT,
+def _as_evidence(run: Run) -> evidence.Run:
+    return evidence.Run(
+        source=evidence.Provenance(tool="garak", version=run.version, sha256=run.sha256),
+        kind=run.kind.value,
         model=run.target_name,
-        url=endpoint_of(run),
-        sampling=Sampling(
-            temperature=_number(run.generator.get("temperature"), most=10.0),
-            top_p=_number(run.generator.get("top_p"), most=1.0),
-            max_tokens=tokens if isinstance(tokens, int) and 0 < tokens <= 1_000_000 else MAX_TOKENS,  # noqa: PLR2004  # the bundle's own bound
-        ),
+        endpoint=endpoint_of(run),
+        sampling=run.generator,
+        prompts=tuple(_hit(run, prompt) for prompt in run.prompts),
     )
 
 
-def _number(value: Json, *, most: float) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if 0.0 <= value <= most else None
-
-
-def _remarks(run: Run, bundle: Bundle, *, checks: int, left_out: int) -> Iterator[Remark]:
-    detectors = sorted({prompt.detector for prompt in run.prompts if not _checks_of(run, prompt)})
-    told = {
-        "oracle.json": bool(detectors)
-        and f"no exact oracle stands for {', '.join(detectors)}: choose one, or leave its hits out",
-        "oracle.json: checks": checks > CHECK_LIMIT
-        and f"{checks} strings were looked for; the {CHECK_LIMIT} most frequent are kept",
-        "oracle.json: any": checks > 1 and "a hit on any one of the strings counts, whichever seed was sent",
-        "attack.json: seeds": left_out > 0 and f"{left_out} hit prompts do not fit into one script and are left out",
-        "attack.json: none": not bundle.attack.seeds and "there is no hit prompt to start from",
-        "attack.json": "the seeds are only replayed: add mutators, held-out seeds and benign controls",
-        "target.json": not bundle.target.url and "the file does not tell the address of the target: add it",
-    }
-    for at, message in told.items():
-        if message:
-            yield Remark(level=Level.WARNING, rule="garak.bundle", at=at, message=message)
+def _hit(run: Run, prompt: HitPrompt) -> evidence.HitPrompt:
+    return evidence.HitPrompt(
+        family=prompt.probe,
+        judge=prompt.detector,
+        prompt=evidence.Prompt(text=prompt.text, frame=prompt.frame),
+        checks=checks_of(prompt.detector, prompt.triggers, options_of(run.detectors, prompt.detector)),
+    )

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 from safeconduct.domain.evidence import TrialSummary
 from safeconduct.domain.report import (
@@ -29,8 +28,8 @@ from safeconduct.domain.report import (
 from safeconduct.domain.systems import UNKNOWN, AffectedSystem, ComponentType, Identity, Observation
 from safeconduct.domain.weakness import FlawClass, Framework, TaxonomyRef
 from safeconduct.formats.base import Level, Remark
+from safeconduct.formats.evidence.draft import endpoint_of as address_of
 from safeconduct.formats.garak.run import FamilyCount, LogKind, Run
-from safeconduct.formats.soundness import is_web_address
 
 CLASS_OF_PROBE: Final = {
     "ansiescape": FlawClass.TOOL_ABUSE,
@@ -112,13 +111,7 @@ def class_of(run: Run) -> FlawClass:
 
 def endpoint_of(run: Run) -> str:
     """Return the address of the target without user, query and fragment, which may hold a secret."""
-    given = run.generator.get("uri") or run.generator.get("base_url") or ""
-    try:
-        parts = urlsplit(str(given))
-        address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    except ValueError:
-        return ""
-    return address if is_web_address(address) else ""
+    return address_of(run.generator.get("uri") or run.generator.get("base_url"))
 
 
 def system_of(run: Run) -> AffectedSystem:

@@ -6,6 +6,7 @@ from typing import Final, NoReturn, cast
 
 from safeconduct.domain.safe_json import Json, shown
 from safeconduct.errors import MalformedError
+from safeconduct.formats.evidence.values import table_of, text_of
 
 Entry = Mapping[str, Json]
 TRIGGER_LIMIT: Final = 50
@@ -18,25 +19,6 @@ def refuse(message: str, *, line: int) -> NoReturn:
         MalformedError: always; `facts["line"]` is the number.
     """
     raise MalformedError(f"line {line}: {message}", hint="give the file as garak wrote it", line=line)
-
-
-def text_of(entry: Entry, name: str) -> str:
-    """Return a short text in printable characters, or an empty one."""
-    value = entry.get(name)
-    return (
-        "".join(char if char.isprintable() else " " for char in value[:500]).strip() if isinstance(value, str) else ""
-    )
-
-
-def whole_of(entry: Entry, name: str) -> int | None:
-    """Return a whole number, or None where there is none."""
-    value = entry.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def table_of(value: Json) -> Mapping[str, Json]:
-    """Return an object, or an empty one."""
-    return value if isinstance(value, dict) else {}
 
 
 def options_of(value: object, plugin: str) -> Mapping[str, Json]:

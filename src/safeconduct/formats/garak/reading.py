@@ -11,15 +11,20 @@ number ends the reading with the number of its line, because evidence may not be
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import BinaryIO, Final, cast
 
+from safeconduct.domain.evidence import TrialOutcome
 from safeconduct.domain.instants import parse_instant
-from safeconduct.domain.safe_json import DEFAULT_LIMITS, Json, JsonLimits, read_lines
+from safeconduct.domain.safe_json import DEFAULT_LIMITS, Json, JsonLimits, read_lines, shown
 from safeconduct.errors import MalformedError
 from safeconduct.formats.base import Level, Remark
+from safeconduct.formats.evidence.reader import sha256_of
+from safeconduct.formats.evidence.run import RowSink
+from safeconduct.formats.evidence.values import table_of, text_of, whole_of
 from safeconduct.formats.garak.detectors import is_exact, is_hit
 from safeconduct.formats.garak.entries import (
     Entry,
@@ -28,11 +33,9 @@ from safeconduct.formats.garak.entries import (
     prompt_of,
     refuse,
     scores_of,
-    table_of,
-    text_of,
     triggers_of,
-    whole_of,
 )
+from safeconduct.formats.garak.rows import Rows, outcomes_of
 from safeconduct.formats.garak.run import FamilyCount, HitPrompt, LogKind, Run
 
 COMPLETE: Final = 2
@@ -43,15 +46,16 @@ COMPARED_LIMIT: Final = 1_000
 """How many outputs of one attempt are held against the restated detector: a check, which need not be complete."""
 
 
-def read_run(stream: BinaryIO, *, limits: JsonLimits = DEFAULT_LIMITS) -> Run:
-    """Return the facts of a run from its report or its hit log.
+def read_run(stream: BinaryIO, *, limits: JsonLimits = DEFAULT_LIMITS, sink: RowSink | None = None) -> Run:
+    """Return the facts of a run from its report or its hit log; `sink` gets every judged output of a seekable stream.
 
     Raises:
         MalformedError: a line cannot be read, also when it was cut in the middle; `facts["line"]` is its number.
         TooLargeError: a line or the file passes a limit.
     """
+    rows = None if sink is None else Rows(sha256_of(stream), sink)
     hashing = _Hashing(stream)
-    collector = _Collector()
+    collector = _Collector(rows)
     for number, value in read_lines(cast("BinaryIO", hashing), limits=limits):
         if not isinstance(value, dict):
             refuse("an entry is an object", line=number)
@@ -87,7 +91,8 @@ class _Tally:
 class _Collector:
     """Takes the entries one by one and keeps what a run is."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: Rows | None) -> None:
+        self.rows = rows
         self.kind: LogKind | None = None
         self.known = Run(kind=LogKind.REPORT, sha256="")
         self.threshold_told = False
@@ -95,6 +100,7 @@ class _Collector:
         self.evals: dict[tuple[str, str], tuple[Json, Json, Json]] = {}
         self.prompts: dict[HitPrompt, None] = {}
         self.seen: set[str] = set()
+        self.complete: dict[bytes, bytes] = {}
         self.remarks: dict[str, Remark] = {}
 
     def take(self, entry: Entry, *, line: int) -> None:
@@ -178,19 +184,35 @@ class _Collector:
             refuse("an attempt has a status from 0 to 2", line=line)
         if status != COMPLETE:
             return
-        identity = f"attempt {text_of(attempt, 'uuid') or line}"
-        if identity in self.seen:
-            self.note("repeated", "an attempt stands twice as complete; it is counted once")
-            return
-        self.seen.add(identity)
         results = attempt.get("detector_results")
         outputs = attempt.get("outputs")
         if not isinstance(results, dict) or not isinstance(outputs, list):
             refuse("a complete attempt has outputs and detector_results", line=line)
+        identity = text_of(attempt, "uuid") or f"line {line}"
+        if not self._is_new(identity, results, line=line):
+            return
         for detector, scores in results.items():
-            self._score(attempt, detector, scores_of(scores, line=line), [message_of(item) for item in outputs])
+            told = scores_of(scores, line=line)
+            self._score(attempt, detector, told, [message_of(item) for item in outputs], identity=identity)
 
-    def _score(self, attempt: Entry, detector: str, scores: list[float | None], outputs: list[str | None]) -> None:
+    def _is_new(self, identity: str, what: Json, *, line: int) -> bool:
+        """Say whether a thing that garak writes once was not met before.
+
+        Raises:
+            MalformedError: it was, and said something else.
+        """
+        name, said = _digest(identity), _digest(json.dumps(what, sort_keys=True))
+        known = self.complete.setdefault(name, said)
+        if known is said:
+            return True
+        if known != said:
+            refuse(f"{shown(identity)} stands twice and says two things", line=line)
+        self.note("repeated", "an attempt stands twice as complete; it is counted once")
+        return False
+
+    def _score(
+        self, attempt: Entry, detector: str, scores: list[float | None], outputs: list[str | None], *, identity: str
+    ) -> None:
         probe = text_of(attempt, "probe_classname")
         triggers = triggers_of(table_of(attempt.get("notes")).get("triggers"))
         tally = self._tally(probe, detector)
@@ -201,6 +223,10 @@ class _Collector:
         tally.misses += len(scores) - hits - scores.count(None)
         tally.unscored += max(0, len(outputs) - len(scores))
         self._compare(tally, detector, triggers, list(zip(scores, outputs, strict=False)))
+        if self.rows is not None:
+            self.rows.version = self.known.version
+            said = outcomes_of(scores, threshold=self.known.threshold, outputs=len(outputs))
+            self.rows.tell(probe, detector, identity, said)
         if hits:
             self._keep(attempt.get("prompt"), probe=probe, detector=detector, triggers=triggers)
 
@@ -227,14 +253,20 @@ class _Collector:
 
     def _take_hit(self, hit: Entry, *, line: int) -> None:
         probe, detector, attempt = (text_of(hit, name) for name in ("probe", "detector", "attempt_id"))
+        generator, run_id = text_of(hit, "generator"), text_of(hit, "run_id")
+        if self.known.run_id not in {"", run_id}:
+            refuse("hits of several runs stand in one file", line=line)
+        index = whole_of(hit, "attempt_idx")
+        name = f"{probe}/{detector}/{attempt}/{line if index is None else index}"
+        if not self._is_new(name, hit.get("score"), line=line):
+            return
+        if self.rows is not None:
+            self.rows.tell(probe, detector, attempt, [(line if index is None else index, TrialOutcome.HIT)])
         tally = self._tally(probe, detector)
         tally.hits += 1
         if f"{probe}/{detector}/{attempt}" not in self.seen:
             self.seen.add(f"{probe}/{detector}/{attempt}")
             tally.attempts += 1
-        generator, run_id = text_of(hit, "generator"), text_of(hit, "run_id")
-        if self.known.run_id not in {"", run_id}:
-            refuse("hits of several runs stand in one file", line=line)
         target_type, _, target_name = generator.partition(" ")
         self.known = replace(
             self.known,
@@ -308,6 +340,10 @@ class _Collector:
             self.note("mismatch", f"the attempts say {ours}; garak's own count says {theirs}", at=name)
         if tally.disagreed:
             self.note("detector", f"{tally.disagreed} recorded scores differ from the detector as restated", at=name)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _pass_over(_entry: Entry, _line: int) -> None:
