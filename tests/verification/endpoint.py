@@ -25,6 +25,7 @@ class Endpoint(ThreadingHTTPServer):
         self.rate = rate
         self.only_for = only_for
         self.manner = manner
+        self.fingerprint = "fp_44"
         self.chance = random.Random(seed)
         self.lock = threading.Lock()
         self.asked: list[dict[str, Any]] = []
@@ -158,7 +159,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_message(self, message: dict[str, Any]) -> None:
         document = {
             "model": "acme-1-0613",
-            "system_fingerprint": "fp_44",
+            "system_fingerprint": self.server.fingerprint,
             "choices": [{"message": {"role": "assistant", **message}}],
             "usage": {"total_tokens": 7},
         }

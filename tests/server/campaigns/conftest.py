@@ -12,7 +12,7 @@ from tests.verification.endpoint import Endpoint, endpoint
 from safeconduct.domain.case import ProtocolMessage
 from safeconduct.domain.parties import Role
 from safeconduct.server.authorizations.models import Target, TargetRole
-from safeconduct.server.campaigns import services
+from safeconduct.server.campaigns import runner, services
 from safeconduct.server.campaigns.models import Campaign, FixClaim
 from safeconduct.server.cases import negotiation
 from safeconduct.server.cases import services as case_services
@@ -58,10 +58,24 @@ def unpatched(leaking: Endpoint, desk: Viewer) -> Target:
 
 
 @pytest.fixture
-def fixed(desk: Viewer) -> Iterator[Target]:
-    """Return the grant of a system that does not leak."""
+def sound() -> Iterator[Endpoint]:
+    """Return a system that does not leak."""
     with endpoint(canary=spine.CANARY, rate=0.0, seed=3) as found:
-        yield spine.granted(found.url, by=desk, now=timezone.now(), role=TargetRole.PATCHED, model="assistant-3")
+        yield found
+
+
+@pytest.fixture
+def fixed(sound: Endpoint, desk: Viewer) -> Target:
+    """Return the grant of a system that does not leak."""
+    return spine.granted(sound.url, by=desk, now=timezone.now(), role=TargetRole.PATCHED, model="assistant-3")
+
+
+@pytest.fixture
+def verified(queued: Campaign) -> Campaign:
+    """Return a campaign that found the fix to hold."""
+    ended = runner.run(queued, now=timezone.now())
+    assert ended.verdict == "FIXED", ended.failure
+    return ended
 
 
 @pytest.fixture

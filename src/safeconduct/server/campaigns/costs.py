@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from safeconduct.domain.evidence import Arm
 from safeconduct.domain.safe_json import Json
 from safeconduct.server.audit.writes import atomic_write
+from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.authorizations import services as authorizing
+from safeconduct.server.authorizations.models import Target
 from safeconduct.server.campaigns.journal import SealedJournal
 from safeconduct.server.campaigns.models import Campaign
+from safeconduct.verification.cost import Prices
 from safeconduct.verification.meter import Spent
 
 UNPATCHED, PATCHED = "unpatched", "patched"
@@ -84,6 +87,11 @@ class Ledger:
             role: {"calls": spent.calls, "tokens": spent.tokens} for role, spent in self._entered.items()
         }
         Campaign.objects.filter(pk=campaign.pk).update(sealed_costs=campaign.sealed("costs", plain))
+
+
+def prices_of(unpatched: Target, patched: Target) -> Prices:
+    """Return what both targets cost, where their grants say so."""
+    return Prices(unpatched=authorizations.price_of(unpatched), patched=authorizations.price_of(patched))
 
 
 def costs_of(campaign: Campaign) -> tuple[Cost, ...]:

@@ -3,11 +3,14 @@
 
 from dataclasses import dataclass
 
-from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.evidence import Criterion, Trial
 from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.campaigns.models import Campaign
 from safeconduct.verification.certificate import verify_certificate
+from safeconduct.verification.cost import CostLedger, ledger_of
 from safeconduct.verification.findings import VerdictReport
+from safeconduct.verification.outlook import told
+from safeconduct.verification.suite import HistoricSuite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,13 @@ class Finding:
     salt: str
     seed: str
     fingerprint: str
+    families: tuple[str, ...]
+    trials: tuple[Trial, ...]
+    statement: str
+    changes: tuple[str, ...]
+    suite: HistoricSuite | None
+    ledger: CostLedger
+    has_benign: bool
 
 
 def finding_of(campaign: Campaign) -> Finding:
@@ -39,4 +49,11 @@ def finding_of(campaign: Campaign) -> Finding:
         salt=facts.reveal.salt.hex(),
         seed=facts.reveal.seed.hex(),
         fingerprint=facts.patched.fingerprint,
+        families=facts.families,
+        trials=check.trials,
+        statement=check.statement,
+        changes=tuple(told(change) for change in check.outlook),
+        suite=facts.suite,
+        ledger=ledger_of(check.trials, facts.prices),
+        has_benign=facts.benign,
     )

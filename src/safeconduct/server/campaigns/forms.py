@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms of campaigns: what a vendor says of a fix, and the terms of a test."""
+"""The forms of campaigns: what a vendor says of a fix, the terms of a test, of a round, of a check and of a watch."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,9 @@ from safeconduct.domain.evidence import Criterion
 from safeconduct.errors import MalformedError
 from safeconduct.server.authorizations.models import Target, TargetRole
 from safeconduct.server.campaigns.services import NOTE_LIMIT
+from safeconduct.server.campaigns.suites import FAMILY_LIMIT
+from safeconduct.server.campaigns.watches import MOST_DAYS, MOST_DRAWS, REASON_LIMIT
+from safeconduct.server.cases.models import Participant
 from safeconduct.verification.criterion import check_criterion
 
 
@@ -49,10 +53,14 @@ class StartForm(forms.Form):
         initial = {"tolerance": terms.tolerance, "alpha": terms.alpha, "max_calls": terms.max_calls}
         super().__init__(data, initial=initial, auto_id=f"id_{claim_id}_%s")
         self.terms = terms
-        for name, role in (("unpatched", TargetRole.UNPATCHED), ("patched", TargetRole.PATCHED)):
+        self.offered = {
+            "unpatched": targets.filter(role=TargetRole.UNPATCHED),
+            "patched": targets.filter(role=TargetRole.PATCHED),
+        }
+        for name, offered in self.offered.items():
             field = self.fields[name]
             if isinstance(field, forms.ModelChoiceField):
-                field.queryset = targets.filter(role=role)
+                field.queryset = offered
 
     def clean(self) -> dict[str, Any]:
         """Refuse terms under which no verdict would mean what it says."""
@@ -63,6 +71,10 @@ class StartForm(forms.Form):
             except MalformedError as error:
                 raise ValidationError(f"{error.message}. {error.hint}") from error
         return given
+
+    def first(self, name: str) -> Target | None:
+        """Return the target that the form proposes."""
+        return self.offered[name].first()
 
     def criterion(self) -> Criterion:
         """Return the terms: the bundle's own with what the coordinator set."""
@@ -76,3 +88,69 @@ class StartForm(forms.Form):
             alpha=given["alpha"],
             max_calls=given["max_calls"],
         )
+
+
+class ReasonForm(forms.Form):
+    """A person says why."""
+
+    reason = forms.CharField(label="Why?", max_length=REASON_LIMIT, widget=forms.TextInput)
+
+
+class WatchForm(forms.Form):
+    """How often a verified fix is looked at, and with how many variants."""
+
+    every_days = forms.IntegerField(label="Days between two looks", min_value=1, max_value=MOST_DAYS)
+    draws = forms.IntegerField(label="Fresh variants a look", min_value=1, max_value=MOST_DRAWS)
+
+
+class CheckForm(forms.Form):
+    """On which new version the suite of a family is tried."""
+
+    target = forms.ModelChoiceField(label="New version", queryset=Target.objects.none(), empty_label=None)
+    family = forms.CharField(
+        label="Model family",
+        required=False,
+        max_length=FAMILY_LIMIT,
+        help_text="Empty: the family that the name of the target's model or product tells.",
+    )
+
+    def __init__(self, data: Any = None, *, targets: QuerySet[Target]) -> None:
+        """Offer the granted targets."""
+        super().__init__(data)
+        field = self.fields["target"]
+        if isinstance(field, forms.ModelChoiceField):
+            field.queryset = targets
+
+
+class RoundForm(forms.Form):
+    """Whose system each granted target is; one that belongs to no vendor of the case is not asked."""
+
+    def __init__(self, data: Any = None, *, targets: QuerySet[Target], vendors: Sequence[Participant]) -> None:
+        """Ask of every granted target whose it is; one of a vendor of the same name is proposed."""
+        super().__init__(data)
+        self.targets = {target.pk: target for target in targets}
+        self.vendors = {seat.pk: seat for seat in vendors}
+        choices = [("", "not asked"), *((seat.pk, seat.name) for seat in vendors)]
+        for target in self.targets.values():
+            self.fields[target.pk] = forms.ChoiceField(
+                label=f"{target.label} ({target.model})",
+                choices=choices,
+                required=False,
+                initial=next((pk for pk, seat in self.vendors.items() if _same(seat.name, target.vendor)), ""),
+            )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a round of nothing."""
+        given: dict[str, Any] = self.cleaned_data
+        if not self.errors and not any(given.values()):
+            raise ValidationError("Say of at least one system whose it is.")
+        return given
+
+    def chosen(self) -> dict[Target, Participant]:
+        """Return the targets that are to be asked, with the vendor of each."""
+        given = self.cleaned_data
+        return {target: self.vendors[given[pk]] for pk, target in self.targets.items() if given.get(pk)}
+
+
+def _same(one: str, other: str) -> bool:
+    return bool(other.strip()) and " ".join(one.split()).casefold() == " ".join(other.split()).casefold()

@@ -68,12 +68,11 @@ def trials_of(probe: Probe) -> bytes:
 
 
 def seconds_of(probe: Probe) -> float:
-    """Return how long the run of a probe may take.
-
-    Raises:
-        MalformedError: the bundle cannot be run.
-    """
-    return Plan.of(bundle_of(probe.case)).seconds(probe.target.calls_per_minute)
+    """Return how long the run of a probe may take; no time where its bundle cannot be run."""
+    try:
+        return Plan.of(bundle_of(probe.case)).seconds(probe.target.calls_per_minute)
+    except SafeconductError:
+        return 0.0
 
 
 @atomic_write
@@ -148,6 +147,7 @@ def _detail(outcome: Outcome) -> dict[str, Json]:
             counts["hits"] = int(str(counts["hits"])) + (trial.outcome.value == "hit")
     return {
         "reason": outcome.reason,
+        "trials": len(found.trials),
         "n": found.n,
         "hits": found.hits,
         "unknown": found.abstained + found.errors,

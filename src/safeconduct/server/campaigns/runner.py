@@ -32,8 +32,9 @@ from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.authorizations.models import Target as GrantedTarget
 from safeconduct.server.authorizations.secret_files import secrets_named
-from safeconduct.server.campaigns import queries, services
-from safeconduct.server.campaigns.costs import PATCHED, UNPATCHED, Ledger
+from safeconduct.server.campaigns import queries, services, watches
+from safeconduct.server.campaigns.costs import PATCHED, UNPATCHED, Ledger, prices_of
+from safeconduct.server.campaigns.history import try_suite
 from safeconduct.server.campaigns.journal import SealedJournal
 from safeconduct.server.campaigns.models import Campaign, CampaignState
 from safeconduct.server.cases import services as cases
@@ -41,6 +42,7 @@ from safeconduct.server.parties.viewer import ANYONE
 from safeconduct.verification.campaign import CampaignResult, Terms, Watcher, run_campaign
 from safeconduct.verification.certification import certify
 from safeconduct.verification.criterion import criterion_sha256
+from safeconduct.verification.suite import HistoricSuite, blocked
 from safeconduct.verification.targets import Target, target_for
 from safeconduct.verification.trials import write_trials
 from safeconduct.verification.verdict import Deliberation
@@ -74,11 +76,25 @@ def run(campaign: Campaign, *, now: datetime, clock: Callable[[], datetime] = ti
         progress.spend()
         if (ended := _ended_early(claimed, result, now=clock())) is not None:
             return ended
-        certificate = _certificate(claimed, terms, result)
+        suite = _suite(claimed, result, clock=clock)
+        certificate = _certificate(claimed, terms, result, suite)
     except SafeconductError as error:
         progress.spend()
         return _end(claimed, CampaignState.FAILED, why=f"{error.message} [{error.code}]", now=clock())
-    return _decide(claimed, result, certificate, now=clock())
+    return _decide(claimed, replace(result, report=blocked(result.report, suite)), certificate, now=clock())
+
+
+def _suite(claimed: Campaign, result: CampaignResult, *, clock: Callable[[], datetime]) -> HistoricSuite | None:
+    """Return what came of the historic suite, which is tried before a campaign says FIXED."""
+    if result.report.verdict is not Verdict.FIXED:
+        return None
+
+    def renew(seconds: float) -> None:
+        until = _lease(claimed, now=clock()) + timedelta(seconds=seconds)
+        with atomic_write():
+            _ours(claimed).update(lease_until=until)
+
+    return try_suite(claimed, clock=clock, renew=renew)
 
 
 def _ended_early(claimed: Campaign, result: CampaignResult, *, now: datetime) -> Campaign | None:
@@ -196,6 +212,7 @@ def _decide(campaign: Campaign, result: CampaignResult, certificate: bytes, *, n
     ledger.commit(kind=EntryKind.ATTESTATION, value=public_commitment(certificate), now=now)
     if result.report.verdict is Verdict.FIXED:
         cases.note_verified(case=current.claim.case, by=ANYONE, now=now)
+        watches.begin_by_itself(current, now=now)
     audit.record(
         EventTag.CAMPAIGN_DECIDED,
         subject=current.pk,
@@ -251,6 +268,8 @@ def _terms(claimed: Campaign) -> Terms:
         bundle=services.bundle_of(claimed.claim.case),
         criterion=queries.criterion_of(claimed),
         held_out=queries.held_out_of(claimed),
+        campaign=claimed.pk,
+        prices=prices_of(claimed.unpatched, claimed.patched),
     )
     frozen = (criterion_sha256(terms.criterion), terms.commitment)
     if frozen != (claimed.criterion_sha256, claimed.commitment):
@@ -280,11 +299,12 @@ def _open(terms: Terms, granted: GrantedTarget, clock: Callable[[], datetime]) -
     )
 
 
-def _certificate(claimed: Campaign, terms: Terms, result: CampaignResult) -> bytes:
+def _certificate(claimed: Campaign, terms: Terms, result: CampaignResult, suite: HistoricSuite | None) -> bytes:
     return certify(
         terms,
         result,
         key_ring().attestation,
         unpatched=claimed.unpatched.label,
         patched=claimed.patched.label,
+        suite=suite,
     )

@@ -95,7 +95,7 @@ def start(
         criterion_sha256=criterion_sha256(terms),
         queued_at=now,
     )
-    campaign.commitment = Terms(bundle=bundle, criterion=terms, held_out=held_out).commitment
+    campaign.commitment = Terms(bundle=bundle, criterion=terms, held_out=held_out, campaign=campaign.pk).commitment
     campaign.secret = vault.seal(held_out.salt + held_out.seed, subject=claim.case_id, place=secret_place(campaign.pk))
     return _put_in(campaign, by=by, now=now)
 

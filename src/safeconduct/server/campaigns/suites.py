@@ -113,9 +113,9 @@ def check(*, target: Target, by: Viewer, now: datetime, family: str = "") -> Sui
         ConflictError: the suite is empty.
     """
     by.require(Role.COORDINATOR)
-    own = families.family_of(family) if family.strip() else ""
-    names = (own,) if own else families.families_of_target(target)
-    if not names or len(family) > FAMILY_LIMIT:
+    said = family.strip()
+    names = (families.family_of(said),) if said else families.families_of_target(target)
+    if not any(names) or len(family) > FAMILY_LIMIT:
         raise IncompleteError("no family is known by this name", hint="name the model family", missing=["family"])
     cases = list(members(names))
     if not cases:

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -10,18 +11,24 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.bundle import Bundle
+from safeconduct.domain.evidence import Verdict
 from safeconduct.domain.parties import Role
 from safeconduct.errors import NotFoundError, SafeconductError
 from safeconduct.server.authorizations import queries as authorizations
-from safeconduct.server.campaigns import queries, services
+from safeconduct.server.campaigns import pictures, queries, rounds, services, watches
+from safeconduct.server.campaigns.costs import costs_of
+from safeconduct.server.campaigns.estimates import expected
+from safeconduct.server.campaigns.evidence import evidence_of, path_rows
 from safeconduct.server.campaigns.findings import finding_of
-from safeconduct.server.campaigns.forms import ClaimForm, StartForm
+from safeconduct.server.campaigns.forms import ClaimForm, StartForm, WatchForm
 from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim
 from safeconduct.server.cases import queries as cases
 from safeconduct.server.cases.models import Case
 from safeconduct.server.parties.access import PartyRequest, acts_for
 
+SHOWN = (CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.DECIDED)
+"""Of which campaigns the evidence is drawn."""
 
 
 @require_safe
@@ -48,12 +55,14 @@ def claim(request: PartyRequest, case_id: str) -> HttpResponse:
 @require_POST
 @acts_for(Role.COORDINATOR)
 def start(request: PartyRequest, claim_id: int) -> HttpResponse:
-    """Freeze the terms and put the campaign into the queue."""
+    """Freeze the terms and put the campaign into the queue, or only say what that would cost."""
     claimed = queries.claim_for(request.viewer, claim_id)
     terms = services.bundle_of(claimed.case).criterion
     form = StartForm(request.POST, claim_id=claim_id, targets=authorizations.usable(request.now), terms=terms)
     if not form.is_valid():
-        return _fixes(request, claimed.case_id, refused={claim_id: form}, status=422)
+        return _fixes(request, claimed.case_id, given={claim_id: form}, status=422)
+    if request.POST.get("act") == "estimate":
+        return _fixes(request, claimed.case_id, given={claim_id: form})
     campaign = services.start(
         claim=claimed,
         unpatched=form.cleaned_data["unpatched"],
@@ -71,6 +80,8 @@ def campaign(request: PartyRequest, campaign_id: str) -> HttpResponse:
     """Show one campaign. While it runs, the page looks again by itself for who wishes it, and for nobody else."""
     found = queries.campaign_for(request.viewer, campaign_id)
     tries = queries.tries_at(found)
+    finding = finding_of(found) if found.state == CampaignState.DECIDED else None
+    path = path_rows(evidence_of(found, finding)) if found.started_at and found.state in SHOWN else []
     context = {
         "campaign": found,
         "tries": len(tries),
@@ -78,9 +89,16 @@ def campaign(request: PartyRequest, campaign_id: str) -> HttpResponse:
         "case": found.claim.case,
         "is_running": found.state in services.ACTIVE,
         "is_watched": request.GET.get("watch") == "yes",
-        "finding": finding_of(found) if found.state == CampaignState.DECIDED else None,
+        "finding": finding,
+        "verdict": queries.verdict_of(found) if found.verdict else "",
+        "path": path,
+        "has_path": bool(path),
+        "costs": costs_of(found),
+        "watch": getattr(found, "watch", None),
+        "watch_form": WatchForm(initial=watches.usual()),
         "coordinates": request.viewer.has(Role.COORDINATOR),
     }
+    context["regressed"] = context["verdict"] == Verdict.REGRESSED
     return render(request, "campaigns/campaign.html", context)
 
 
@@ -113,6 +131,22 @@ def resume(request: PartyRequest, campaign_id: str) -> HttpResponse:
 
 @require_safe
 @acts_for()
+def evidence_picture(request: PartyRequest, campaign_id: str) -> HttpResponse:
+    """Draw how the evidence grew."""
+    found = queries.campaign_for(request.viewer, campaign_id)
+    return pictures.picture_response(pictures.evidence_picture(evidence_of(found)))
+
+
+@require_safe
+@acts_for()
+def bounds_picture(request: PartyRequest, campaign_id: str) -> HttpResponse:
+    """Draw between which bounds the rate of successes lies."""
+    found = queries.campaign_for(request.viewer, campaign_id)
+    return pictures.picture_response(pictures.bounds_picture(evidence_of(found)))
+
+
+@require_safe
+@acts_for()
 def certificate(request: PartyRequest, campaign_id: str) -> HttpResponse:
     """Hand over the signed certificate."""
     found = _decided(request, campaign_id)
@@ -132,48 +166,57 @@ def _fixes(
     case_id: str,
     *,
     claim_form: ClaimForm | None = None,
-    refused: Mapping[int, StartForm] = MappingProxyType({}),
+    given: Mapping[int, StartForm] = MappingProxyType({}),
     status: int = 200,
 ) -> HttpResponse:
     case = cases.case_for(request.viewer, case_id)
     cases.require_content(request.viewer, case)
     coordinates = request.viewer.has(Role.COORDINATOR)
-    terms, refusal = _terms(case) if coordinates else (None, "")
-    claims = [
-        {
-            "claim": claim,
-            "note": queries.note_of(claim),
-            "campaigns": list(claim.campaigns.all()),
-            "start_form": refused.get(claim.pk) or (_start_form(claim, terms, request) if terms else None),
-        }
-        for claim in queries.claims_for(request.viewer, case)
-    ]
+    bundle, refusal = _bundle(case) if coordinates else (None, "")
     context = {
         "case": case,
         "title": cases.title_of(case),
-        "claims": claims,
+        "claims": [_claim_row(request, claim, bundle, given) for claim in queries.claims_for(request.viewer, case)],
         "has_bundle": case.assessment.report.has_bundle,
         "refusal": refusal,
         "seat": cases.seat_in(request.viewer, case),
         "claim_form": claim_form or ClaimForm(),
         "coordinates": coordinates,
+        "rounds": list(rounds.rounds_for(request.viewer, case)),
+        "probes": list(rounds.probes_for(request.viewer, case)),
     }
     return render(request, "campaigns/fixes.html", context, status=status)
 
 
-def _terms(case: Case) -> tuple[Criterion | None, str]:
-    """Return the terms of the case's bundle, or why there are none."""
+def _claim_row(
+    request: PartyRequest, claim: FixClaim, bundle: Bundle | None, given: Mapping[int, StartForm]
+) -> dict[str, Any]:
+    campaigns = [
+        {"row": one, "verdict": queries.verdict_of(one) if one.verdict else ""} for one in claim.campaigns.all()
+    ]
+    form, estimate = given.get(claim.pk), None
+    if bundle is not None:
+        targets = authorizations.usable(request.now)
+        form = form or StartForm(claim_id=claim.pk, targets=targets, terms=bundle.criterion)
+        estimate = expected(bundle, form) if not form.errors else None
+    return {
+        "claim": claim,
+        "note": queries.note_of(claim),
+        "campaigns": campaigns,
+        "start_form": form,
+        "estimate": estimate,
+    }
+
+
+def _bundle(case: Case) -> tuple[Bundle | None, str]:
+    """Return the case's bundle, or why there is none that can be run."""
     if not case.assessment.report.has_bundle:
         return None, ""
     try:
-        return services.bundle_of(case).criterion, ""
+        return services.bundle_of(case), ""
     except SafeconductError as error:
         # A bundle from a stranger may be of no use, which keeps nobody from reading the claims.
         return None, error.message
-
-
-def _start_form(claim: FixClaim, terms: Criterion, request: PartyRequest) -> StartForm:
-    return StartForm(claim_id=claim.pk, targets=authorizations.usable(request.now), terms=terms)
 
 
 def _decided(request: PartyRequest, campaign_id: str) -> Campaign:

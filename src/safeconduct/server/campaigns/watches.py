@@ -27,6 +27,7 @@ from safeconduct.server.parties.viewer import ANYONE, Viewer
 
 LIVE = (WatchState.ACTIVE, WatchState.PAUSED)
 REASON_LIMIT = 2_000
+WEEK = 7
 MOST_DAYS = 365
 MOST_DRAWS = 200
 REPLACED = "A newer verdict is watched instead."
@@ -36,7 +37,7 @@ def begin_by_itself(campaign: Campaign, *, now: datetime) -> Watch | None:
     """Begin the watch of a verdict FIXED with the usual terms; nothing where the service watches by hand only."""
     if settings.SAFECONDUCT.watch_days == 0:
         return None
-    return _begin(campaign, every_days=settings.SAFECONDUCT.watch_days, draws=_usual_draws(), by=ANYONE, now=now)
+    return _begin(campaign, **usual(), by=ANYONE, now=now)
 
 
 def start(
@@ -50,8 +51,8 @@ def start(
         MalformedError: the interval or the number of draws is out of range.
     """
     by.require(Role.COORDINATOR)
-    days = every_days if every_days is not None else settings.SAFECONDUCT.watch_days or 7
-    asked = draws if draws is not None else _usual_draws()
+    days = every_days if every_days is not None else usual()["every_days"]
+    asked = draws if draws is not None else usual()["draws"]
     if not 1 <= days <= MOST_DAYS or not 1 <= asked <= MOST_DRAWS:
         raise MalformedError(
             "a watch looks every 1 to 365 days with 1 to 200 draws", hint="a week and 20 draws are usual"
@@ -202,6 +203,6 @@ def _case_id(watch: Watch) -> str:
     return watch.campaign.claim.case_id
 
 
-def _usual_draws() -> int:
-    draws: int = settings.SAFECONDUCT.watch_draws
-    return draws
+def usual() -> dict[str, int]:
+    """Return the usual terms of a watch."""
+    return {"every_days": settings.SAFECONDUCT.watch_days or WEEK, "draws": settings.SAFECONDUCT.watch_draws}

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the evidence of a campaign grew: the path of every stream, from its certificate, or its journal before that."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from safeconduct.domain.evidence import Criterion, Trial
+from safeconduct.server.campaigns import queries
+from safeconduct.server.campaigns.findings import Finding, finding_of
+from safeconduct.server.campaigns.journal import SealedJournal
+from safeconduct.server.campaigns.models import Campaign, CampaignState
+from safeconduct.server.campaigns.services import bundle_of
+from safeconduct.verification.path import PathPoint, evidence_paths
+from safeconduct.verification.verdict import POOLED, Deliberation
+
+LARGEST = 700.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The paths of all streams with the terms they are read by."""
+
+    criterion: Criterion
+    paths: Mapping[str, tuple[PathPoint, ...]]
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the system with the fix was not asked yet."""
+        return not any(self.paths.values())
+
+    @property
+    def beta(self) -> float:
+        """Return the level of each stream's claim that the fix does not hold."""
+        return self.criterion.beta / max(1, len(self.paths))
+
+
+def evidence_of(campaign: Campaign, finding: Finding | None = None) -> Evidence:
+    """Return how the evidence grew. The caller has checked that the asker may see the campaign.
+
+    Raises:
+        VerificationError: what is stored does not hold.
+        ConflictError: the report has no bundle any more.
+    """
+    if campaign.state == CampaignState.DECIDED:
+        found = finding or finding_of(campaign)
+        paths = _paths(found.criterion, found.families, found.trials, benign=found.has_benign)
+        return Evidence(criterion=found.criterion, paths=paths)
+    bundle, criterion = bundle_of(campaign.claim.case), queries.criterion_of(campaign)
+    families = tuple(family.name for family in bundle.attack.families)
+    trials = tuple(entry.outcome for entry in SealedJournal(campaign).replay())
+    return Evidence(criterion=criterion, paths=_paths(criterion, families, trials, benign=bool(bundle.benign)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathRow:
+    """One point of a path as the table shows it: the evidence as numbers and not as logarithms."""
+
+    family: str
+    n: int
+    hits: int
+    fixed: str
+    not_fixed: str
+    lower: float
+    upper: float
+
+
+def path_rows(found: Evidence) -> list[PathRow]:
+    """Return the points of all paths, each stream from its first call to its last."""
+    return [_row(name, point) for name, path in found.paths.items() for point in path]
+
+
+def stream_name(name: str) -> str:
+    """Return what a stream is called on a page."""
+    return "all families together" if name == POOLED else name
+
+
+def _paths(
+    criterion: Criterion, families: tuple[str, ...], trials: tuple[Trial, ...], *, benign: bool
+) -> Mapping[str, tuple[PathPoint, ...]]:
+    return evidence_paths(Deliberation.begin(criterion, families=families, benign=benign), trials)
+
+
+def _row(name: str, point: PathPoint) -> PathRow:
+    return PathRow(
+        family=stream_name(name),
+        n=point.n,
+        hits=point.hits,
+        fixed=_number(point.log_e_fixed),
+        not_fixed=_number(point.log_e_not_fixed),
+        lower=point.lower,
+        upper=point.upper,
+    )
+
+
+def _number(log: float) -> str:
+    """Return a number of which the natural logarithm is given; one beyond all floats as a power of ten."""
+    return f"{math.exp(log):.3g}" if abs(log) < LARGEST else f"1e{log / math.log(10):+.0f}"
