@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, NoReturn
 from safeconduct.domain.evidence import TrialOutcome
 from safeconduct.domain.systems import ComponentType
 from safeconduct.domain.weakness import FlawClass
-from safeconduct.errors import MalformedError
+from safeconduct.errors import MalformedError, TooLargeError
 from safeconduct.formats.base import Level
 from safeconduct.formats.evidence.reader import document_of, dropped, sha256_of
 from safeconduct.formats.evidence.run import Provenance, ReadOptions, Row, RowSink, Run
@@ -21,6 +21,7 @@ from safeconduct.formats.evidence.tally import Tally
 from safeconduct.formats.evidence.values import name_of, plain
 
 FAMILY: Final = "unsafe model file"
+FILES_LIMIT: Final = 100_000
 SUMMARY: Final = "SCAN SUMMARY"
 DANGEROUS: Final = "dangerous"
 _FOUND: Final = re.compile(r"(.{1,4000}): (dangerous|suspicious) import '([^']{1,500})' FOUND")
@@ -42,6 +43,8 @@ def read_output(stream: BinaryIO, *, options: ReadOptions, sink: RowSink | None 
     counts = {match[1]: int(match[2]) for line in lines if (match := _COUNT.fullmatch(line.strip()))}
     if "Scanned files" not in counts or "Infected files" not in counts:
         _refuse("the scan summary lacks its counts")
+    if counts["Scanned files"] > FILES_LIMIT:
+        raise TooLargeError(f"more than {FILES_LIMIT} files were scanned", hint="scan fewer at a time")
     outcomes, findings = _named(lines)
     _take(tally, outcomes, scanned=counts["Scanned files"])
     infected = list(outcomes.values()).count(TrialOutcome.HIT)

@@ -69,7 +69,9 @@ class Memory:
             TooLargeError: a value or the work passes its limit.
         """
         try:
-            yield from self._connection.execute(sentence)
+            # Not `yield from`: a reading that ends early would close the cursor after its connection.
+            for row in self._connection.execute(sentence):  # noqa: UP028  # see above
+                yield row
         except sqlite3.DataError as error:
             raise TooLargeError(f"a value has more than {VALUE_LIMIT} bytes", hint="split the run") from error
         except sqlite3.OperationalError as error:
