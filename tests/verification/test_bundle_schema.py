@@ -16,7 +16,7 @@ from tests.verification.test_bundle import attacks, oracles
 from safeconduct.domain.bundle import AttackScript, Mutator, MutatorName, Oracle, ScoreLabels
 from safeconduct.errors import SafeconductError
 from safeconduct.verification.bundle import reading, scripts
-from safeconduct.verification.bundle.archive import DATA_FILES
+from safeconduct.verification.bundle.contents import DATA_FILES
 from safeconduct.verification.bundle.schema import FOLDER, READERS, bundle_schema, schema_file, schema_text
 from safeconduct.verification.bundle.writing import bundle_documents
 from safeconduct.verification.fields import Fields

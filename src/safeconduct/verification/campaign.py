@@ -30,7 +30,8 @@ from safeconduct.verification.aside import run_aside
 from safeconduct.verification.asking import ask, trial_of
 from safeconduct.verification.binding import bound
 from safeconduct.verification.bundle.checks import require_runnable
-from safeconduct.verification.cost import NO_PRICES, Prices
+from safeconduct.verification.code_runner import CodeRunner
+from safeconduct.verification.cost import NO_PRICES, CostLedger, Prices, ledger_of
 from safeconduct.verification.criterion import criterion_sha256
 from safeconduct.verification.engines.interface import Engine
 from safeconduct.verification.engines.local import LocalEngine
@@ -57,6 +58,7 @@ class Terms:
     """What is fixed before the first call.
 
     `campaign` names it: the draws and the commitment are of this one alone. `prices` are what its targets cost.
+    `approved_code` are the SHA-256 of the bundle's code files that a case handler has approved.
     """
 
     bundle: Bundle
@@ -64,6 +66,7 @@ class Terms:
     held_out: HeldOut
     campaign: str = ""
     prices: Prices = NO_PRICES
+    approved_code: frozenset[str] = frozenset()
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -100,6 +103,7 @@ class CampaignResult:
     patched_fingerprint: str
     started_at: datetime
     ended_at: datetime
+    cost: CostLedger
     paused: bool = False
     abandoned: int = 0
 
@@ -144,15 +148,19 @@ class Campaign:
 
         Raises:
             MalformedError: the bundle cannot be run or the criterion contradicts itself.
+            NotPermittedError: the bundle holds code that nobody has approved.
         """
-        require_runnable(terms.bundle)
+        require_runnable(terms.bundle, approved_code=terms.approved_code)
         self._terms = terms
         self._clock = clock
         self._watcher = watcher or Watcher()
         self._tell: Told = _here
-        self._sampler = Sampler(terms.bundle, terms.drawn_from.seed)
-        self._oracle = PreparedOracle(terms.bundle.oracle)
-        self._controls = {control.id: PreparedOracle(oracle_of(control)) for control in terms.bundle.benign}
+        self._code = CodeRunner(terms.bundle.code, approved=terms.approved_code, limits=terms.bundle.limits)
+        self._sampler = Sampler(terms.bundle, terms.drawn_from.seed, code=self._code.change)
+        self._oracle = PreparedOracle(terms.bundle.oracle, code=self._code.judge)
+        self._controls = {
+            control.id: PreparedOracle(oracle_of(control), code=self._code.judge) for control in terms.bundle.benign
+        }
         self._deliberation = Deliberation.begin(
             terms.criterion, families=terms.families, benign=bool(terms.bundle.benign)
         )
@@ -190,7 +198,7 @@ class Campaign:
         started_at = self._started_at or self._clock()
         self._tell = tell or _here
         halted = ""
-        async with unpatched, patched:
+        async with self._code, unpatched, patched:
             try:
                 async with asyncio.timeout(self._terms.bundle.limits.wall_seconds):
                     await (engine or LocalEngine()).run(
@@ -319,6 +327,7 @@ class Campaign:
             patched_fingerprint=fingerprints[1],
             started_at=started_at,
             ended_at=self._clock(),
+            cost=ledger_of(self._trials.all(), terms.prices),
             paused=self._paused and not halted and not self._deliberation.is_over,
             abandoned=self._submitted - self._deliberation.calls,
         )

@@ -18,7 +18,7 @@ from safeconduct.domain.bundle import Mutator, MutatorName, ParamValue
 from safeconduct.domain.safe_json import Json
 from safeconduct.errors import NotPermittedError, TooLargeError
 from safeconduct.verification.chance import Chance
-from safeconduct.verification.fields import Fields
+from safeconduct.verification.fields import Fields, Form
 from safeconduct.verification.mutators import MAKERS, Change, Turns, each_turn, rate_of, require_length
 
 CodeRoom = Callable[[str], Change]
@@ -26,6 +26,9 @@ CodeRoom = Callable[[str], Change]
 MAX_DEPTH: Final = 4
 MAX_WORK: Final = 64
 MAX_WORDS: Final = 200
+CODE_NAME: Final = Form(
+    pattern=r"^[a-z][a-z0-9_]*\.py$", wanted="the name of a file in the folder code, such as judge.py"
+)
 CONTAINERS: Final = frozenset({MutatorName.NEST, MutatorName.ONE_OF})
 
 
@@ -175,7 +178,7 @@ def _nested(nesting: _Nesting, inner: tuple[Change, ...]) -> Change:
 
 def _code(fields: Fields) -> str:
     """Return the file that is run."""
-    return fields.text("file", limit=60)
+    return fields.text("file", limit=60, form=CODE_NAME)
 
 
 PARAMETERS: Final[Mapping[MutatorName, Callable[[Fields], object]]] = {

@@ -18,7 +18,7 @@ the target said is not repeated.
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -55,6 +55,8 @@ from safeconduct.verification.reply import Reply as Reply
 
 MAX_REPLY: Final = 1 << 20
 JUDGE: Final = "judge"
+CodeJudge = Callable[[str], Look]
+"""Turns the name of an approved code file into the check that it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +70,19 @@ class Judgment:
 class PreparedOracle:
     """An oracle whose checks are compiled; it does not change any more, and `digest` names it."""
 
-    def __init__(self, oracle: Oracle) -> None:
-        """Compile the checks.
+    def __init__(self, oracle: Oracle, *, code: CodeJudge | None = None) -> None:
+        """Compile the checks; `code` runs those that are code of the bundle.
 
         Raises:
             MalformedError: there are no checks, an expression is not RE2 or too large, or a path cannot be read.
+            NotPermittedError: a check is code of the bundle, which has not been approved.
         """
         if not oracle.checks:
             raise MalformedError("the oracle has no checks", hint="add at least one")
         self.digest = hashlib.sha256(canonical_json(oracle_json(oracle))).hexdigest()
         self._combine = oracle.combine
-        self._checks = tuple((kind_of(check), prepare_check(check)) for check in oracle.checks)
-        self._abstain_on = tuple(prepare_check(check) for check in oracle.abstain_on)
+        self._checks = tuple((kind_of(check), prepare_check(check, code=code)) for check in oracle.checks)
+        self._abstain_on = tuple(prepare_check(check, code=code) for check in oracle.abstain_on)
 
     def judge(self, replies: Sequence[Reply]) -> Judgment:
         """Return the judgment of one conversation: a hit if one of its replies is a hit."""
@@ -122,8 +125,8 @@ def kind_of(check: Check) -> str:
     return str(check_json(check)["kind"])
 
 
-def prepare_check(check: Check) -> Look:
-    """Return the compiled check.
+def prepare_check(check: Check, *, code: CodeJudge | None = None) -> Look:  # noqa: PLR0911  # each kind has its own
+    """Return the compiled check; `code` runs one that is code of the bundle.
 
     Raises:
         MalformedError: it can never judge anything.
@@ -141,11 +144,16 @@ def prepare_check(check: Check) -> Look:
         case ToolCalled():
             return _tool_called(check)
         case CodeCheck():
-            raise NotPermittedError("a check is code of the bundle", hint="a case handler must approve it first")
+            return (code or _unapproved)(check.file)
         case Event() | Scanner() | Cost() | Advantage() | Judge():
             return _observed(check)
         case _:  # pragma: no cover
             assert_never(check)
+
+
+def _unapproved(_file: str) -> Look:
+    """Refuse a check that is code of the bundle."""
+    raise NotPermittedError("a check is code of the bundle", hint="a case handler must approve it first")
 
 
 def _observed(check: Observed) -> Look:

@@ -13,6 +13,7 @@ from typing import assert_never
 from safeconduct.domain.bundle import AttackScript, BenignControl, Bundle, Oracle, Speaker, Step
 from safeconduct.domain.evidence import Arm, Criterion, Trial
 from safeconduct.errors import VerificationError
+from safeconduct.verification.chains import CodeRoom
 from safeconduct.verification.chance import Chance
 from safeconduct.verification.variants import PROMPT, FamilyGenerator, HeldOut, Turn, conversation
 from safeconduct.verification.verdict import POOLED, Call, Deliberation
@@ -33,16 +34,19 @@ class Draw:
 class Sampler:
     """Draws for one campaign; it moves on with every draw."""
 
-    def __init__(self, bundle: Bundle, seed: bytes) -> None:
-        """Prepare every family.
+    def __init__(self, bundle: Bundle, seed: bytes, *, code: CodeRoom | None = None) -> None:
+        """Prepare every family; `code` runs mutators that are code of the bundle.
 
         Raises:
             MalformedError: a mutator, a seed or a slot cannot be used.
+            NotPermittedError: a mutator is code of the bundle, which has not been approved.
         """
         self._seed = seed
         self._attack = bundle.attack
         self._controls = bundle.benign
-        self._families = {family.name: FamilyGenerator(bundle.attack, family) for family in bundle.attack.families}
+        self._families = {
+            family.name: FamilyGenerator(bundle.attack, family, code=code) for family in bundle.attack.families
+        }
         self._drawn: Counter[tuple[Arm, str]] = Counter()
 
     def draw(self, call: Call, *, included: Sequence[str] = ()) -> Draw:

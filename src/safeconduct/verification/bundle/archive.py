@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of a bundle as a folder or a ZIP archive from a stranger, read into memory and never unpacked to disk.
 
-A bundle has a fixed set of file names in one flat level, so everything that archives are abused for is refused rather
-than repaired: other names (and with them `..`, absolute paths and folders), links, names twice, encryption, members
-without end, ratios no text reaches, a directory that does not fit the end record. Writing is all or nothing: the bytes
-are complete beside their destination before the name appears.
+A bundle has a fixed set of file names (`contents`), so everything that archives are abused for is refused rather than
+repaired: other names (and with them `..`, absolute paths and folders), links, names twice, encryption, members without
+end, ratios no text reaches, a directory that does not fit the end record, contents that are not text. Writing is all or
+nothing: the bytes are complete beside their destination before the name appears.
 """
 
 import contextlib
@@ -21,22 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from safeconduct.errors import ConflictError, MalformedError, NotFoundError, TooLargeError, UnavailableError
-
-MANIFEST_FILE: Final = "MANIFEST"
-SIGNATURE_FILE: Final = "MANIFEST.dsse"
-DATA_FILES: Final = frozenset(
-    {
-        "bundle.json",
-        "target.json",
-        "attack.json",
-        "oracle.json",
-        "benign.jsonl",
-        "criterion.json",
-        "limits.json",
-        "env.json",
-    }
-)
-FILE_NAMES: Final = DATA_FILES | {MANIFEST_FILE, SIGNATURE_FILE}
+from safeconduct.verification.bundle.contents import CODE_FOLDER, ONLY_THESE, require_known, require_text
 
 MAX_ARCHIVE: Final = 32 << 20
 MAX_FILE: Final = 8 << 20
@@ -46,7 +31,6 @@ MAX_MEMBERS: Final = 10_000
 _END_RECORD: Final = struct.Struct("<4s4H2LH")
 _ENCRYPTED: Final = 0x1
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_FLAT: Final = "a bundle holds these files and no folder: " + ", ".join(sorted(FILE_NAMES))
 
 
 def read_files(source: Path | bytes) -> dict[str, bytes]:
@@ -75,18 +59,30 @@ def read_files(source: Path | bytes) -> dict[str, bytes]:
 
 def _read_folder(folder: Path) -> dict[str, bytes]:
     """Return the regular files of a folder, without following a link."""
-    files: dict[str, bytes] = {}
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        with os.scandir(handle) as entries:
-            for entry in entries:
-                _require_known(entry.name)
-                if not entry.is_file(follow_symlinks=False):
-                    raise MalformedError("a bundle holds regular files only", hint=_FLAT)
-                files[entry.name] = _read_regular(entry.name, handle)
+        files = _read_level(handle, prefix="")
     finally:
         os.close(handle)
-    _require_total(files)
+    return _require_whole(files)
+
+
+def _read_level(handle: int, *, prefix: str) -> dict[str, bytes]:
+    """Return the regular files of an open folder; of the folders in it, only that of the code."""
+    files: dict[str, bytes] = {}
+    with os.scandir(handle) as entries:
+        for entry in entries:
+            if not prefix and entry.name == CODE_FOLDER and entry.is_dir(follow_symlinks=False):
+                inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
+                try:
+                    files |= _read_level(inner, prefix=f"{CODE_FOLDER}/")
+                finally:
+                    os.close(inner)
+                continue
+            require_known(prefix + entry.name)
+            if not entry.is_file(follow_symlinks=False):
+                raise MalformedError("a bundle holds regular files only", hint=ONLY_THESE)
+            files[prefix + entry.name] = _read_regular(entry.name, handle)
     return files
 
 
@@ -103,7 +99,7 @@ def _read_zip(data: bytes) -> dict[str, bytes]:
     _require_plain_end(data)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
+            members = [member for member in archive.infolist() if not _is_code_folder(member)]
             for member in members:
                 _require_plain_member(member)
             if len({member.orig_filename for member in members}) != len(members):
@@ -111,8 +107,12 @@ def _read_zip(data: bytes) -> dict[str, bytes]:
             files = {member.filename: _read_member(archive, member) for member in members}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError) as error:
         raise MalformedError("the archive is damaged", hint="make it anew from the folder") from error
-    _require_total(files)
-    return files
+    return _require_whole(files)
+
+
+def _is_code_folder(member: zipfile.ZipInfo) -> bool:
+    """Say whether the member is the entry that some tools write for the folder of the code."""
+    return member.orig_filename == f"{CODE_FOLDER}/" and member.file_size == 0
 
 
 def _require_plain_end(data: bytes) -> None:
@@ -128,17 +128,17 @@ def _require_plain_end(data: bytes) -> None:
     if magic != b"PK\x05\x06":
         raise MalformedError("this is not a plain ZIP archive", hint="no comment and nothing after its end")
     if count > MAX_MEMBERS:
-        raise TooLargeError("the archive has too many members", hint=_FLAT, limit=MAX_MEMBERS)
+        raise TooLargeError("the archive has too many members", hint=ONLY_THESE, limit=MAX_MEMBERS)
     if size + offset + _END_RECORD.size != len(data) or size > 1 << 20:
         raise MalformedError("the directory of the archive does not fit", hint="make it anew from the folder")
 
 
 def _require_plain_member(member: zipfile.ZipInfo) -> None:
     """Refuse a member by its name, kind, flags or stated sizes."""
-    _require_known(member.orig_filename)
+    require_known(member.orig_filename)
     mode = member.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise MalformedError("a bundle holds regular files only", hint=_FLAT)
+        raise MalformedError("a bundle holds regular files only", hint=ONLY_THESE)
     if member.flag_bits & _ENCRYPTED:
         raise MalformedError("the archive is encrypted", hint="seal the report instead, the bundle stays plain")
     if member.compress_type not in _METHODS:
@@ -156,22 +156,18 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _require_known(name: str) -> None:
-    """Refuse every name that a bundle does not have; the name itself is not repeated, it may hold escape codes."""
-    if name not in FILE_NAMES:
-        raise MalformedError("the bundle holds a file that does not belong there", hint=_FLAT, name=ascii(name[:80]))
-
-
 def _require_size(size: int) -> None:
     """Refuse a file beyond the limit."""
     if size > MAX_FILE:
         raise TooLargeError("a file of the bundle is too large", hint=f"at most {MAX_FILE} bytes", limit=MAX_FILE)
 
 
-def _require_total(files: Mapping[str, bytes]) -> None:
-    """Refuse a bundle beyond the limit on all its files together."""
+def _require_whole(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Refuse a bundle beyond the limit on all its files together, and one that holds other things than text."""
     if sum(map(len, files.values())) > MAX_TOTAL:
         raise TooLargeError("the bundle is too large", hint=f"at most {MAX_TOTAL} bytes", limit=MAX_TOTAL)
+    require_text(files)
+    return files
 
 
 def zip_files(files: Mapping[str, bytes]) -> bytes:
@@ -223,6 +219,7 @@ def _write_folder(files: Mapping[str, bytes], destination: Path) -> None:
     waiting = Path(tempfile.mkdtemp(dir=destination.parent, prefix=".bundle-"))
     try:
         for name, data in files.items():
+            (waiting / name).parent.mkdir(mode=0o755, exist_ok=True)
             (waiting / name).write_bytes(data)
         waiting.chmod(0o755)
         waiting.rename(destination)

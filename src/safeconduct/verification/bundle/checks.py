@@ -42,7 +42,7 @@ def check_bundle(bundle: Bundle) -> tuple[Remark, ...]:
 def _looked_at(bundle: Bundle) -> Iterator[Remark]:
     """Yield what is quickly found."""
     is_broken = False
-    for part in (_attack, check_script, _families, _oracle, _benign, _target, _criterion, _code):
+    for part in (_attack, check_script, _families, _oracle, _benign, _target, check_target, _criterion, _code):
         for remark in part(bundle):
             is_broken = is_broken or remark.level is Level.ERROR
             yield remark

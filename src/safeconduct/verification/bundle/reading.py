@@ -37,6 +37,7 @@ from safeconduct.domain.report import Tlp
 from safeconduct.domain.script import CodeCheck, ToolCalled
 from safeconduct.domain.weakness import FlawClass, TaxonomyRef
 from safeconduct.verification.bundle.observed import OBSERVED, read_calibration, read_http
+from safeconduct.verification.chains import CODE_NAME
 from safeconduct.verification.fields import Fields, Form
 
 MAX_CHECKS: Final = 50
@@ -44,9 +45,6 @@ MAX_WORDS: Final = 100
 MAX_TEXT: Final = 50_000
 MAX_PATTERN: Final = 2_000
 TOOL_NAME: Final = Form(pattern="^[A-Za-z0-9_-]+$", wanted="a name of letters, digits, - and _")
-CODE_NAME: Final = Form(
-    pattern=r"^[a-z][a-z0-9_]*\.py$", wanted="the name of a file in the folder code, such as judge.py"
-)
 TAXONOMY: Final = Form(pattern="^[^/]+/[^/]+/.+$", wanted="framework/edition/id, for example owasp-llm/2025/LLM01")
 _DEFAULT_CRITERION: Final = Criterion()
 _DEFAULT_LIMITS: Final = Limits()

@@ -22,6 +22,7 @@ from safeconduct.domain.bundle import (
 )
 from safeconduct.domain.safe_json import Json
 from safeconduct.domain.script import Carry, ParameterKind, Tool, ToolParameter
+from safeconduct.errors import IncompleteError
 from safeconduct.verification.bundle.reading import MAX_CHECKS, MAX_PATTERN, MAX_TEXT, TOOL_NAME, read_check
 from safeconduct.verification.chains import CONTAINERS, PARAMETERS
 from safeconduct.verification.fields import Fields, Form
@@ -136,12 +137,22 @@ def read_mutator(fields: Fields) -> Mutator:
 def _named(fields: Fields, *, name: MutatorName) -> Mutator:
     """Return the mutator of this name."""
     inner = fields.each("inner", read_mutator, most=MAX_CHAIN, least=1) if name in CONTAINERS else ()
+    read = partial(_params, name=name)
     return Mutator(
         name=name,
-        params=fields.one("params", partial(_params, name=name), {}),
+        params=fields.one("params", read) if _needs_params(name) else fields.one("params", read, {}),
         version=fields.whole("version", 1, least=1, most=1),
         inner=inner,
     )
+
+
+def _needs_params(name: MutatorName) -> bool:
+    """Say whether the mutator has a parameter without a default."""
+    try:
+        PARAMETERS[name](Fields.of({}, at=name.value))
+    except IncompleteError:
+        return True
+    return False
 
 
 def _params(fields: Fields, *, name: MutatorName) -> Mapping[str, ParamValue]:

@@ -16,16 +16,11 @@ from safeconduct.crypto.dsse import open_envelope, sign_envelope
 from safeconduct.crypto.signing import SigningKey, VerifyKey
 from safeconduct.domain.bundle import BenignControl, Bundle
 from safeconduct.domain.safe_json import Json, read_json
+from safeconduct.domain.script import CodeFile
 from safeconduct.errors import IncompleteError, MalformedError, TooLargeError, VerificationError
 from safeconduct.verification.bundle import reading, scripts
-from safeconduct.verification.bundle.archive import (
-    DATA_FILES,
-    MANIFEST_FILE,
-    SIGNATURE_FILE,
-    read_files,
-    write_files,
-    zip_files,
-)
+from safeconduct.verification.bundle.archive import read_files, write_files, zip_files
+from safeconduct.verification.bundle.contents import CODE_PATH, DATA_FILES, MANIFEST_FILE, SIGNATURE_FILE
 from safeconduct.verification.bundle.writing import BENIGN_FILE, bundle_documents
 from safeconduct.verification.fields import Fields
 
@@ -108,6 +103,7 @@ def bundle_of(opened: BundleFiles) -> Bundle:
         criterion=_part(files, "criterion.json", reading.read_criterion),
         limits=_part(files, "limits.json", reading.read_limits),
         environment=_part(files, "env.json", reading.read_environment),
+        code=_code(files),
         id=opened.id,
     )
 
@@ -205,6 +201,18 @@ def _controls(data: bytes) -> tuple[BenignControl, ...]:
         controls.append(reading.read_control(fields))
         fields.done()
     return tuple(controls)
+
+
+def _code(files: Mapping[str, bytes]) -> tuple[CodeFile, ...]:
+    """Return the code files, unread beyond that they are UTF-8."""
+    code = []
+    for path in sorted(files):
+        if found := CODE_PATH.fullmatch(path):
+            try:
+                code.append(CodeFile(name=found.group(1), text=files[path].decode()))
+            except UnicodeDecodeError as error:
+                raise MalformedError(f"{path} is not UTF-8", hint="save it as UTF-8") from error
+    return tuple(code)
 
 
 def _json(data: bytes, *, at: str) -> Json:

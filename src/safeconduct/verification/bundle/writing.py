@@ -48,6 +48,7 @@ def bundle_documents(bundle: Bundle) -> dict[str, bytes]:
         "criterion.json": _document(criterion_terms(bundle.criterion)),
         "limits.json": _document(_limits(bundle.limits)),
         "env.json": _document(_environment(bundle.environment)),
+        **{f"code/{file.name}": file.text.encode() for file in bundle.code},
     }
 
 
