@@ -10,6 +10,7 @@ The target is told nothing of earlier turns unless the body has `{{messages}}`. 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode
@@ -83,6 +84,8 @@ class HttpTarget:
             prompt = content_of(ask.turns[-1])
             query = urlencode({name: text.replace(_PROMPT, prompt) for name, text in self._form.query.items()})
             exchange = await self._broker.post(self._body(prompt, messages), query=query)
+            # What was asked in the address was sent as well.
+            exchange = replace(exchange, request=query.encode() + exchange.request)
             self._broker.meter.count_tokens(estimate(exchange))
             exchanges.append(exchange)
             if exchange.status != OK:

@@ -12,16 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import assert_never
+from typing import Final, assert_never
 
 import httpx
 
 from safeconduct.crypto.secret import Secret
 from safeconduct.domain.authorization import TargetGrant
-from safeconduct.domain.bundle import Adapter, Bundle
-from safeconduct.domain.observed import Event, Scanner, ScannerName
-from safeconduct.errors import ConflictError, MalformedError
+from safeconduct.domain.bundle import Adapter, Bundle, Sampling
+from safeconduct.domain.observed import Event, Judge, Scanner, ScannerName
+from safeconduct.errors import ConflictError, MalformedError, NotPermittedError
 from safeconduct.verification.broker import Broker, plain_client, resolve_by_system
+from safeconduct.verification.judging import JudgedTarget
 from safeconduct.verification.meter import Meter, Watch
 from safeconduct.verification.sandbox import Sandbox
 from safeconduct.verification.targets.chat import ChatTarget
@@ -31,6 +32,9 @@ from safeconduct.verification.targets.http import HttpTarget, require_form, rout
 from safeconduct.verification.targets.interface import Target
 from safeconduct.verification.targets.model_file import DEFAULT_LOADER, FilePlan, ModelFileTarget
 
+JUDGING: Final = Sampling(temperature=0.0, max_tokens=8)
+"""How a judge is asked: one word, and always the same."""
+
 
 def target_for(
     bundle: Bundle,
@@ -39,11 +43,13 @@ def target_for(
     clock: Callable[[], datetime],
     secrets: Mapping[str, Secret] | None = None,
     client: httpx.AsyncClient | None = None,
+    judge: TargetGrant | None = None,
 ) -> Target:
-    """Return the target, not yet entered.
+    """Return the target, not yet entered; `judge` grants the model that the oracle asks for its opinion, if it does.
 
     Raises:
         ConflictError: the bundle is for another kind of target than was granted.
+        NotPermittedError: the oracle asks a judge, and none is granted, or one of another name.
         MalformedError: the bundle does not say how the target is asked, or asks as it may not.
         ConfigurationError: the address cannot be used, or the secret is not there.
         SandboxError: a local target needs the sandbox and bubblewrap is missing.
@@ -55,13 +61,27 @@ def target_for(
         )
     watch = Watch(clock=clock, seconds=time.monotonic, pause=asyncio.sleep)
     meter = Meter(_capped(bundle, grant), watch)
-    match grant.adapter:
+    target = _target(bundle, meter, secrets=secrets, client=client)
+    check = next((check for check in bundle.oracle.checks if isinstance(check, Judge)), None)
+    if check is None:
+        return target
+    if judge is None or judge.adapter is not Adapter.OPENAI_CHAT or judge.model != check.model:
+        raise NotPermittedError("the judge that the oracle asks is not granted", hint=f"grant {check.model!a}")
+    broker = Broker(Meter(judge, watch), client=plain_client(), resolve=resolve_by_system, secrets=secrets)
+    return JudgedTarget(target, judge=ChatTarget(broker, sampling=JUDGING), check=check)
+
+
+def _target(
+    bundle: Bundle, meter: Meter, *, secrets: Mapping[str, Secret] | None, client: httpx.AsyncClient | None
+) -> Target:
+    """Return the target of the granted kind."""
+    match meter.grant.adapter:
         case Adapter.OPENAI_CHAT | Adapter.HTTP:
             return _on_the_web(bundle, meter, secrets=secrets, client=client or plain_client())
         case Adapter.PYTHON_CALLABLE | Adapter.SKLEARN | Adapter.COMMAND | Adapter.MODEL_FILE:
             return _in_the_box(bundle, meter)
         case _:  # pragma: no cover
-            assert_never(grant.adapter)
+            assert_never(meter.grant.adapter)
 
 
 def _on_the_web(
