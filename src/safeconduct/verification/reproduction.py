@@ -20,10 +20,11 @@ from safeconduct.domain.bundle import Bundle, LabelFlip, Speaker
 from safeconduct.domain.evidence import Arm, Trial, TrialOutcome
 from safeconduct.errors import MalformedError, NotPermittedError, SandboxError, TargetError, TooLargeError
 from safeconduct.verification.aside import run_aside
-from safeconduct.verification.asking import ask, trial_of
+from safeconduct.verification.asking import Outcome, ask, trial_of
 from safeconduct.verification.bundle.checks import require_runnable
 from safeconduct.verification.oracles import PreparedOracle
-from safeconduct.verification.sampling import Sampler
+from safeconduct.verification.redaction import Kept, keep
+from safeconduct.verification.sampling import Draw, Sampler
 from safeconduct.verification.targets.interface import Target
 from safeconduct.verification.variants import Turn
 from safeconduct.verification.verdict import Call
@@ -55,7 +56,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproduction:
-    """What the run found and why. `calls` counts all calls, the harmless ones too; trials are those with variants."""
+    """What the run found and why. `calls` counts all calls, the harmless ones too; trials are those with variants.
+
+    `kept` are the replies that the oracle took for a success, to be sealed at once.
+    """
 
     finding: Finding
     reason: str
@@ -65,6 +69,7 @@ class Reproduction:
     fingerprint: str
     started_at: datetime
     ended_at: datetime
+    kept: tuple[Kept, ...] = ()
 
     @property
     def hits(self) -> int:
@@ -157,6 +162,7 @@ class _Attempt:
         self._budget = budget
         self._listen = listen
         self._trials: list[Trial] = []
+        self._kept: list[Kept] = []
 
     async def run(self, seed: bytes) -> Reproduction:
         """Run and say what was found."""
@@ -186,6 +192,7 @@ class _Attempt:
             fingerprint=self._target.fingerprint,
             started_at=started_at,
             ended_at=self._clock(),
+            kept=tuple(self._kept),
         )
 
     async def _ask_harmless(self, oracle: PreparedOracle) -> None:
@@ -206,12 +213,21 @@ class _Attempt:
                 self._target, draw, judge=lambda answer: oracle.judge(answer.replies), clock=self._clock
             )
             self._trials.append(trial_of(draw, outcome, number=number))
+            self._keep(draw, outcome, number=number)
             self._listen(self._trials[-1])
             streak = streak + 1 if outcome.failure else 0
             if outcome.failure and streak >= STREAK:
                 raise outcome.failure
             if self._hits() >= self._budget.hits:
                 raise _Ended(Finding.REPRODUCED, self._told("the attack succeeds"))
+
+    def _keep(self, draw: Draw, outcome: Outcome, *, number: int) -> None:
+        """Keep the replies to a variant that succeeded."""
+        if outcome.judgment.outcome is TrialOutcome.HIT and outcome.answer is not None:
+            prompts = [turn.text for turn in draw.script]
+            self._kept.append(
+                keep(self._bundle, outcome.answer.replies, prompts=prompts, number=number, family=draw.family)
+            )
 
     def _next_family(self) -> str:
         """Return the family with the highest mean of hits so far, counting one half for each before it was asked."""

@@ -4,11 +4,13 @@
 A page shows so many reports, and opens only those: their keys are fetched at once, each body is opened once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -18,6 +20,7 @@ from safeconduct.domain.parties import Role
 from safeconduct.domain.report import RestrictedMaterial
 from safeconduct.domain.severity import Tier
 from safeconduct.errors import NotFoundError, SafeconductError
+from safeconduct.policy.duplicates import Likeness
 from safeconduct.server.audit import vault
 from safeconduct.server.cases import queries as cases
 from safeconduct.server.intake import queries as intake
@@ -78,6 +81,7 @@ class Line:
     why: str
     age: str
     is_restricted: bool
+    marks: tuple[str, ...] = ()
 
 
 @require_safe
@@ -89,6 +93,7 @@ def queue(request: PartyRequest) -> HttpResponse:
     page = Paginator(queries.queue(request.viewer, wanted), PER_PAGE).get_page(request.GET.get("page"))
     asked = request.GET.copy()
     asked.pop("page", None)
+    put_off = queries.put_off()
     context = {
         "form": form,
         "page": page,
@@ -99,6 +104,9 @@ def queue(request: PartyRequest) -> HttpResponse:
         "unassessed": queries.unassessed(request.viewer),
         "appeals": queries.open_appeals(request.viewer).count(),
         "first": (page.number - 1) * PER_PAGE,
+        "put_off": put_off,
+        "minutes": settings.SAFECONDUCT.triage_minutes,
+        "hours": put_off * settings.SAFECONDUCT.triage_minutes / 60,
     }
     return render(request, "desk/queue.html", context)
 
@@ -139,7 +147,8 @@ def _line(assessment: Assessment, *, now: datetime) -> Line:
     age = age_in_words(now - row.received_at)
     try:
         told = intake.opened(row).told
-        reasons = queries.answers_of(assessment).get("priority", {}).get("reasons", [])
+        answers = queries.answers_of(assessment)
+        reasons = answers.get("priority", {}).get("reasons", [])
     except SafeconductError:
         return Line(assessment=assessment, report=row, title="", systems="", why="", age=age, is_restricted=False)
     return Line(
@@ -150,4 +159,13 @@ def _line(assessment: Assessment, *, now: datetime) -> Line:
         why=str(reasons[0]) if reasons else "",
         age=age,
         is_restricted=told.restricted_material is not RestrictedMaterial.NONE,
+        marks=tuple(_marks(answers)),
     )
+
+
+def _marks(answers: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the other stages of the gate found that lowers the place, in a word or two."""
+    if answers.get("documented", {}).get("outcome") is True:
+        yield "documented as intended"
+    if answers.get("duplicates", {}).get("outcome") in {Likeness.EXACT, Likeness.LIKELY}:
+        yield "resembles a known one"

@@ -16,6 +16,7 @@ from safeconduct.server.cases.models import Case
 from safeconduct.server.cases.queries import facts_for
 from safeconduct.server.intake.models import Report, ReportStatus
 from safeconduct.server.metrics.measures import CountMeasure, CountRow, Span, TimeMeasure, time_measure
+from safeconduct.server.triage import queries as triage
 from safeconduct.server.triage.models import Assessment, GateRun, GateState
 
 TIERS = tuple(tier.value for tier in reversed(Tier))
@@ -46,7 +47,7 @@ def measured(now: datetime) -> Measured:
 
 def counts() -> tuple[CountMeasure, ...]:
     """Return the measures that count."""
-    return (_reports(), _reproduction())
+    return (_reports(), _reproduction(), _put_off())
 
 
 def times() -> tuple[TimeMeasure, ...]:
@@ -149,5 +150,24 @@ def _reproduction() -> CountMeasure:
             CountRow(what="with a bundle", count=with_bundle.count(), of=Report.objects.count()),
             CountRow(what="bundle was run", count=judged, of=with_bundle.count()),
             CountRow(what="reproduced", count=shown, of=judged),
+        ),
+    )
+
+
+def _put_off() -> CountMeasure:
+    minutes = settings.SAFECONDUCT.triage_minutes
+    number = triage.put_off()
+    return CountMeasure(
+        name="put-off",
+        title="Reports that nobody had to read first",
+        definition=(
+            "Reports that wait below the cut of the queue and were opened by nobody: their evidence was run and did not"
+            " reproduce, or they bring none and resemble a known report, or a vendor documents them as intended. An"
+            f" estimate of put-off work at {minutes:g} minutes of first reading each, not of work saved for good: none"
+            " is declined, and each may still be read."
+        ),
+        rows=(
+            CountRow(what="below the cut and not opened", count=number, of=Report.objects.count()),
+            CountRow(what="minutes of reading put off, as an estimate", count=round(number * minutes)),
         ),
     )

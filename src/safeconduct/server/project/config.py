@@ -24,6 +24,7 @@ PLACES = frozenset({"SAFECONDUCT_HOME", "SAFECONDUCT_CONFIG"})
 TESTS_PREFIX = "SAFECONDUCT_TEST_"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MIB = 1024 * 1024
+MINUTES_OF_A_DAY = 24 * 60
 MOST_WATCH_DAYS = 365
 MOST_WATCH_DRAWS = 200
 LEAST_RUN_LENGTH, MOST_RUN_LENGTH = 100.0, 1e9
@@ -89,6 +90,10 @@ class Config:
     request_bytes: int = field(default=2 * MIB, metadata={"help": "Largest request without attachments."})
     minimum_free_bytes: int = field(
         default=64 * MIB, metadata={"help": "Free disk space below which the service says it is not ready."}
+    )
+    triage_minutes: float = field(
+        default=20.0,
+        metadata={"help": "Minutes taken for a first reading of a report, to estimate what the gate saves."},
     )
     invitation_days: int = field(default=14, metadata={"help": "Days for which a one-time link holds."})
     watch_days: int = field(
@@ -216,6 +221,7 @@ def _check(config: Config) -> None:
         < 1,
         "watch_days is 0 to 365, watch_draws 1 to 200, watch_run_length 100 or more": not _is_watchable(config),
         "worker_seconds and beat_seconds must be positive": min(config.worker_seconds, config.beat_seconds) <= 0,
+        "triage_minutes must lie between 0 and a day": not 0 <= config.triage_minutes <= MINUTES_OF_A_DAY,
     }
     for sentence, holds in contradictions.items():
         if holds:

@@ -44,6 +44,7 @@ def judgment_of(row: Report, *, chosen: Set, matches: tuple[Match, ...]) -> Judg
         matches=matches,
         received_at=row.received_at,
         chosen=chosen,
+        statements=queries.statements(),
     )
 
 

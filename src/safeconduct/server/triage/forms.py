@@ -7,12 +7,16 @@ from django import forms
 
 from safeconduct.domain.flaw import Track
 from safeconduct.domain.severity import Exploitation
-from safeconduct.errors import MalformedError
+from safeconduct.domain.weakness import FlawClass
+from safeconduct.errors import IncompleteError, MalformedError, TooLargeError
 from safeconduct.policy.cvss4 import read_vector
+from safeconduct.policy.documented import Statement
 from safeconduct.policy.ml_profile import UNKNOWN, MlProfile, metrics
 from safeconduct.server.intake.services import MESSAGE_LIMIT
+from safeconduct.server.triage.documenting import TEXT_LENGTH, require_whole
 from safeconduct.server.triage.judgment import difference
 from safeconduct.server.triage.kindness import gaps_left
+from safeconduct.server.triage.models import NAME_LENGTH
 from safeconduct.server.triage.services import REASON_LIMIT, VALUE_LIMIT
 
 TRACK_TEXTS = {
@@ -160,6 +164,45 @@ class RejectForm(forms.Form):
         if left := gaps_left(text):
             raise forms.ValidationError(f"Fill this in, or take it out: {', '.join(left)}")
         return text
+
+
+class BehaviorForm(forms.Form):
+    """What a vendor documents as intended."""
+
+    use_required_attribute = False
+    vendor = forms.CharField(max_length=NAME_LENGTH, help_text="As reports name it.")
+    product = forms.CharField(max_length=NAME_LENGTH, required=False, help_text="Empty: all products of the vendor.")
+    flaw_class = forms.ChoiceField(
+        label="Kind of flaw",
+        required=False,
+        choices=[("", "any"), *((item.value, item.value.replace("-", " ")) for item in FlawClass)],
+    )
+    phrases = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Words by which such a report is known, one phrase a line; one of them is enough. A kind or a phrase"
+        " is needed.",
+    )
+    says = forms.CharField(
+        label="What the vendor says", max_length=TEXT_LENGTH, help_text="In one sentence; it is shown as the reason."
+    )
+    reference = forms.CharField(label="Where it says so", max_length=TEXT_LENGTH, help_text="https://…")
+
+    def clean(self) -> dict[str, Any]:
+        """Hold the entry against the rules of the list."""
+        values = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                require_whole(self.statement())
+            except (IncompleteError, MalformedError, TooLargeError) as error:
+                self.add_error(None, f"{error.message}: {error.hint}")
+        return values
+
+    def statement(self) -> Statement:
+        """Return the entry that was asked for."""
+        values = self.cleaned_data
+        given = {name: values[name] for name in ("vendor", "product", "flaw_class", "says", "reference")}
+        return Statement(id="", phrases=tuple(values["phrases"].splitlines()), **given)
 
 
 class AppealForm(forms.Form):

@@ -15,12 +15,23 @@ from safeconduct.domain.severity import Exploitation, Severity
 from safeconduct.policy import classification, completeness, duplicates, priority, proposals, scope, severity
 from safeconduct.policy.completeness import Proof, Stage
 from safeconduct.policy.decision import Decision
+from safeconduct.policy.documented import Statement, documented
 from safeconduct.policy.duplicates import Match
 from safeconduct.policy.ml_profile import PREFIX, MlProfile, parse_profile
 from safeconduct.policy.priority import Reproduction
 
 ORDER_DIGITS, MIDDLE = 2, 10
-RULES = ("scope", "classification", "severity", "profile", "coordination", "duplicates", "completeness", "priority")
+RULES = (
+    "scope",
+    "classification",
+    "severity",
+    "profile",
+    "coordination",
+    "duplicates",
+    "documented",
+    "completeness",
+    "priority",
+)
 """The names of the answers, in the order in which a page shows them."""
 
 
@@ -59,6 +70,7 @@ def judge(
     matches: tuple[Match, ...],
     received_at: datetime,
     chosen: Set,
+    statements: tuple[Statement, ...] = (),
 ) -> Judgment:
     """Ask every rule; a vector or profile that cannot be read is a `MalformedError`."""
     kind = classification.classify(classification.facts_from(told))
@@ -67,7 +79,7 @@ def judge(
     exploitation = chosen.exploitation or told.exploitation
     severe = severity.assess(cvss=chosen.cvss, profile=profile, exploitation=exploitation)
     coordination = proposals.propose_coordination(told, profile, reproduction=reproduction)
-    likeness = duplicates.likeness(matches)
+    likeness, stated = duplicates.likeness(matches), documented(told, statements)
     facts = priority.QueueFacts(
         reproduction=reproduction,
         received_at=received_at,
@@ -75,6 +87,7 @@ def judge(
         exploitation=exploitation,
         coordination=coordination.outcome,
         looks_like_duplicate=likeness.outcome in CLOSE,
+        is_documented=stated.outcome,
     )
     answers: dict[str, Decision[object]] = {
         "scope": scope.in_scope(told),
@@ -83,6 +96,7 @@ def judge(
         "profile": proposed,
         "coordination": coordination,
         "duplicates": likeness,
+        "documented": stated,
         "completeness": completeness.missing(told, stage=Stage.TRIAGE, proof=proof),
         "priority": priority.lane(facts),
     }
@@ -108,6 +122,11 @@ def difference(profile: MlProfile, *, proposed: MlProfile) -> str:
     usual = proposed.answers()
     parts = [f"{key}:{value}" for key, value in profile.answers().items() if value != usual[key]]
     return "/".join([PREFIX, *parts]) if parts else ""
+
+
+def lane_prefix(lane: priority.Lane) -> str:
+    """Return how the sort keys of a lane begin."""
+    return f"{lane.rank + MIDDLE:0{ORDER_DIGITS}d}/"
 
 
 def order_of(facts: priority.QueueFacts) -> str:

@@ -17,6 +17,7 @@ from safeconduct.server.parties.models import Party
 from safeconduct.server.registry.models import Entry
 
 ID_LENGTH = 40
+NAME_LENGTH = 200
 TIERS = [(item.value, item.value) for item in Tier]
 
 
@@ -40,10 +41,11 @@ class GateState(models.TextChoices):
 class GateRun(models.Model):
     """One run of a report's bundle against a granted target, or that none could be made.
 
-    `detail` is sealed: the reason in words, counts by family, digests; never what was asked or answered. `reserved` are
-    the calls that were set aside at the target. `due_at` is when it is tried again; `looked` marks which targets there
-    were when none fitted. A run begins seconds after a report came, so its times are kept to the hour, and the lease is
-    rounded up.
+    `detail` is sealed: the reason in words, what each target answered to, counts by family, digests; never what was
+    asked or answered. `target` is the one that is run against now, or that decided, and `reserved` are the calls that
+    are set aside there; `calls` are those of all targets. `due_at` is when it is tried again; `looked` marks which
+    targets there were when none fitted. A run begins seconds after a report came, so its times are kept to the hour,
+    and the lease is rounded up.
     """
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="gate_runs")
@@ -72,6 +74,73 @@ class GateRun(models.Model):
     def __str__(self) -> str:
         """Return the report and the state."""
         return f"{self.report_id}: {self.state}"
+
+
+class GateReply(models.Model):
+    """What a target answered to a variant that succeeded: sealed under the report's key, with an excerpt to be shown.
+
+    The digest is that of the whole answer; what is kept of it is bounded.
+    """
+
+    run = models.ForeignKey(GateRun, on_delete=models.CASCADE, related_name="replies")
+    number = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    sealed_reply = models.BinaryField()
+    sealed_excerpt = models.BinaryField()
+
+    class Meta:
+        ordering = ("run", "number")
+        constraints = (models.UniqueConstraint(fields=("run", "number"), name="one_reply_of_a_trial"),)
+
+    def __str__(self) -> str:
+        """Return the run and the trial."""
+        return f"{self.run_id}: {self.number}"
+
+
+class ReplyOpening(models.Model):
+    """That somebody opened a sealed reply, and why; the reason is sealed under the report's key."""
+
+    reply = models.ForeignKey(GateReply, on_delete=models.CASCADE, related_name="openings")
+    by = models.ForeignKey(Party, null=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField()
+    sealed_reason = models.BinaryField()
+
+    class Meta:
+        ordering = ("at",)
+
+    def __str__(self) -> str:
+        """Return the reply and when it was opened."""
+        return f"{self.reply_id}: {self.at:%Y-%m-%d}"
+
+
+class DocumentedBehavior(models.Model):
+    """What a vendor documents as intended, with the reference: a report of it stands lower in the queue, no more.
+
+    `phrases` are the words by which such a report is known, one a line; an empty product or class means any.
+    """
+
+    vendor = models.CharField(max_length=NAME_LENGTH)
+    product = models.CharField(max_length=NAME_LENGTH, blank=True)
+    flaw_class = models.CharField(max_length=40, blank=True)
+    phrases = models.TextField(blank=True)
+    says = models.CharField(max_length=500)
+    reference = models.URLField(max_length=500)
+    added_at = models.DateTimeField()
+    added_by = models.ForeignKey(Party, null=True, on_delete=models.SET_NULL, related_name="+")
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("vendor", "product", "pk")
+        constraints = (
+            models.CheckConstraint(
+                condition=~(models.Q(flaw_class="") & models.Q(phrases="")),
+                name="documented_behavior_is_known_by_class_or_phrase",
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Return the vendor and what it says."""
+        return f"{self.vendor}: {self.says}"
 
 
 class AssessmentState(models.TextChoices):

@@ -11,14 +11,23 @@ from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from safeconduct.domain.parties import Role
 from safeconduct.domain.safe_json import read_json
 from safeconduct.errors import NotFoundError
-from safeconduct.policy.priority import Reproduction
+from safeconduct.policy.documented import Statement
+from safeconduct.policy.priority import Lane, Reproduction
 from safeconduct.server.audit import vault
 from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.intake import queries as intake
 from safeconduct.server.intake.models import Report, ReportStatus
 from safeconduct.server.parties.viewer import Viewer
 from safeconduct.server.triage import known
-from safeconduct.server.triage.models import Appeal, Assessment, AssessmentState, GateRun, GateState
+from safeconduct.server.triage.judgment import lane_prefix
+from safeconduct.server.triage.models import (
+    Appeal,
+    Assessment,
+    AssessmentState,
+    DocumentedBehavior,
+    GateRun,
+    GateState,
+)
 from safeconduct.server.triage.places import answers_place, appeal_place, detail_place, overrides_place
 
 UNDECIDED = (AssessmentState.OPEN, AssessmentState.WAITING)
@@ -206,6 +215,51 @@ def to_gate(now: datetime, limit: int) -> list[Report]:
         .filter(due)
     )
     return list(waiting.order_by(F("run_made").asc(nulls_first=True), "received_at", "pk")[:limit])
+
+
+def documented_behavior(viewer: Viewer) -> QuerySet[DocumentedBehavior]:
+    """Return what vendors document as intended and still holds: those who coordinate see it, the others nothing."""
+    if not viewer.has(Role.COORDINATOR):
+        return DocumentedBehavior.objects.none()
+    return DocumentedBehavior.objects.filter(retired_at__isnull=True).select_related("added_by")
+
+
+def documented_for(viewer: Viewer, behavior_id: int) -> DocumentedBehavior:
+    """Return one entry of the list.
+
+    Raises:
+        NotFoundError: there is none that still holds, or the viewer may not see it.
+    """
+    found = documented_behavior(viewer).filter(pk=behavior_id).first()
+    if found is None:
+        raise NotFoundError("no such entry")
+    return found
+
+
+def statements() -> tuple[Statement, ...]:
+    """Return what vendors document as intended, as the rule takes it."""
+    return tuple(
+        Statement(
+            id=str(one.pk),
+            vendor=one.vendor,
+            product=one.product,
+            flaw_class=one.flaw_class,
+            phrases=tuple(one.phrases.splitlines()),
+            says=one.says,
+            reference=one.reference,
+        )
+        for one in DocumentedBehavior.objects.filter(retired_at__isnull=True)
+    )
+
+
+def put_off() -> int:
+    """Return how many undecided reports stand below the cut of the queue and were opened by nobody."""
+    below = Q()
+    for lane in Lane:
+        if lane.is_below_the_cut:
+            below |= Q(priority__startswith=lane_prefix(lane))
+    waiting = Assessment.objects.filter(below, state__in=UNDECIDED, report__acknowledged_at__isnull=True)
+    return waiting.exclude(report__status=ReportStatus.WITHDRAWN).count()
 
 
 def open_appeals(viewer: Viewer) -> QuerySet[Appeal]:

@@ -75,6 +75,7 @@ class Outcome:
     tokens: int = 0
     found: Reproduction | None = None
     seed: str = ""
+    transcript: str = ""
 
 
 def attempt(reserved: Reservation, plan: Plan, *, clock: Clock) -> Outcome:
@@ -101,6 +102,7 @@ def attempt(reserved: Reservation, plan: Plan, *, clock: Clock) -> Outcome:
         tokens=found.tokens,
         found=found,
         seed=seed.hex(),
+        transcript=target.spent.transcript.head,
     )
 
 

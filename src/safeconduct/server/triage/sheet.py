@@ -25,7 +25,9 @@ from safeconduct.server.registry.models import Entry
 from safeconduct.server.triage import queries
 from safeconduct.server.triage.judgment import RULES
 from safeconduct.server.triage.models import Assessment, GateRun, GateState
+from safeconduct.server.triage.replies import ShownReply, shown
 from safeconduct.server.triage.telling import ReportedTrials, Section, reported_trials, sections
+from safeconduct.server.triage.tried import Tried, tried_in
 
 TITLES = {
     "scope": "Is it ours to handle?",
@@ -34,6 +36,7 @@ TITLES = {
     "profile": "What the report itself says of the ML profile",
     "coordination": "Should we coordinate? (SSVC, what is not known counts at its gravest)",
     "duplicates": "Is it known already?",
+    "documented": "Does the vendor document it as intended?",
     "completeness": "What is still missing?",
     "priority": "Where does it stand in the queue?",
 }
@@ -46,6 +49,18 @@ GATE_WORDS = {
     GateState.NOT_REPRODUCED: "did not reproduce",
     GateState.INVALID: "bundle not usable",
     GateState.ERROR: "target failed",
+}
+STAGES = {"duplicates": "Known already?", "documented": "Documented by the vendor as intended?"}
+WORDS = {"True": "yes", "False": "no"}
+TELLING = frozenset({"True", "exact", "likely"})
+GOING = frozenset({GateState.QUEUED, GateState.RUNNING})
+MOODS: Mapping[str, str] = {
+    GateState.REPRODUCED: "ok",
+    GateState.NOT_REPRODUCED: "warn",
+    GateState.INVALID: "warn",
+    GateState.ERROR: "warn",
+    GateState.RUNNING: "info",
+    GateState.QUEUED: "info",
 }
 FIELDS = {"cvss": "CVSS vector", "profile": "ML profile", "exploitation": "use in the wild", "tracks": "tracks"}
 
@@ -86,6 +101,20 @@ class Evidence:
     high: float | None
     fingerprint: str
     seed: str
+    transcript: str = ""
+    remarks: tuple[str, ...] = ()
+    tried: tuple[Tried, ...] = ()
+    replies: tuple[ShownReply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage of the gate: what it asks, what came out, and why. `mood` is the color of the answer."""
+
+    title: str
+    outcome: str
+    reasons: tuple[str, ...]
+    mood: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +181,11 @@ class Sheet:
         return self.assessment.state in queries.UNDECIDED and self.assessment.report.status in intake.OPEN
 
     @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the stages of the gate in their order, each with its answer and its reasons."""
+        return tuple(stages_of(self.rules, self.evidence, has_bundle=self.assessment.report.has_bundle))
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Return the questions that are still open."""
         return next((rule.reasons for rule in self.rules if rule.name == "completeness"), ())
@@ -212,6 +246,52 @@ def evidence_of(run: GateRun) -> Evidence:
         high=None if high is None else 100 * high,
         fingerprint=str(detail.get("fingerprint", "")),
         seed=str(detail.get("seed", "")),
+        transcript=str(detail.get("transcript", "")),
+        remarks=tuple(str(one) for one in detail.get("remarks", ())),
+        tried=tried_in(detail),
+        replies=tuple(shown(run)),
+    )
+
+
+def stages_of(rules: tuple[Rule, ...], evidence: Evidence | None, *, has_bundle: bool) -> Iterator[Stage]:
+    """Yield the stages of the gate: static checks, what is known, what is documented, the run, the place."""
+    by_name = {rule.name: rule for rule in rules}
+    yield _static(evidence, has_bundle=has_bundle)
+    for name, title in STAGES.items():
+        if name in by_name:
+            mood = "warn" if by_name[name].outcome in TELLING else ""
+            reasons = by_name[name].reasons[:2]
+            yield Stage(
+                title=title, outcome=WORDS.get(by_name[name].outcome, by_name[name].outcome), reasons=reasons, mood=mood
+            )
+    yield _ran(evidence, has_bundle=has_bundle)
+    if "priority" in by_name:
+        yield Stage(
+            title="Place in the queue", outcome=by_name["priority"].outcome, reasons=by_name["priority"].reasons[:2]
+        )
+
+
+def _static(evidence: Evidence | None, *, has_bundle: bool) -> Stage:
+    title = "Static checks of the bundle"
+    if not has_bundle:
+        return Stage(title=title, outcome="no bundle", reasons=())
+    if evidence is None or evidence.run.state in GOING:
+        return Stage(title=title, outcome="not looked at yet", reasons=())
+    is_bad = evidence.run.state == GateState.INVALID and not evidence.tried
+    return Stage(
+        title=title,
+        outcome="not usable" if is_bad else "usable",
+        reasons=evidence.remarks,
+        mood="warn" if is_bad else "ok",
+    )
+
+
+def _ran(evidence: Evidence | None, *, has_bundle: bool) -> Stage:
+    title = "Run against granted targets"
+    if not has_bundle or evidence is None:
+        return Stage(title=title, outcome="not run", reasons=())
+    return Stage(
+        title=title, outcome=evidence.words, reasons=(evidence.reason,), mood=MOODS.get(evidence.run.state, "")
     )
 
 

@@ -9,6 +9,8 @@ app_name = "triage"
 urlpatterns = [
     path("appeals/", views.appeals, name="appeals"),
     path("appeals/<int:appeal_id>/", views.appeal, name="appeal"),
+    path("documented/", views.documented, name="documented"),
+    path("documented/<int:behavior_id>/retire/", views.retire, name="retire"),
     path("<str:assessment_id>/", views.assessment, name="assessment"),
     path("<str:assessment_id>/restricted/", views.reveal, name="reveal"),
     path("<str:assessment_id>/set/vector/", views.set_value, {"field": "cvss"}, name="set_vector"),
@@ -22,5 +24,6 @@ urlpatterns = [
     path("<str:assessment_id>/known-as/<str:public_id>/", views.duplicate_entry, name="duplicate_entry"),
     path("<str:assessment_id>/judge/", views.judge_again, name="judge"),
     path("<str:assessment_id>/run/", views.run_gate, name="run_gate"),
+    path("<str:assessment_id>/replies/<int:reply_id>/", views.reply, name="reply"),
     path("<str:assessment_id>/files/<str:attachment_id>/", views.attachment, name="attachment"),
 ]

@@ -25,10 +25,11 @@ from safeconduct.server.intake import queries as intake
 from safeconduct.server.intake import services as intake_services
 from safeconduct.server.parties.access import PartyRequest, acts_for
 from safeconduct.server.registry import queries as registry
-from safeconduct.server.triage import comparing, gate, queries, services
+from safeconduct.server.triage import comparing, documenting, gate, queries, replies, services
 from safeconduct.server.triage.assessing import profile_of
 from safeconduct.server.triage.forms import (
     AppealForm,
+    BehaviorForm,
     ExploitationForm,
     ProfileForm,
     QuestionForm,
@@ -226,6 +227,40 @@ def appeal(request: PartyRequest, appeal_id: int) -> HttpResponse:
         "is_own": services.may_not_decide(judged, request.viewer),
     }
     return render(request, "triage/appeal.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@acts_for(Role.COORDINATOR)
+def reply(request: PartyRequest, assessment_id: str, reply_id: int) -> HttpResponse:
+    """Show the whole of a sealed reply in the answer to who said why."""
+    found = queries.assessment_for(request.viewer, assessment_id)
+    text = replies.open_reply(
+        assessment=found, reply_id=reply_id, reason=request.POST.get("reason", ""), by=request.viewer, now=request.now
+    )
+    return render(request, "triage/reply.html", {"assessment": found, "text": text})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@acts_for(Role.COORDINATOR)
+def documented(request: PartyRequest) -> HttpResponse:
+    """List what vendors document as intended, and add an entry."""
+    form = BehaviorForm(request.POST or None)
+    if form.is_valid():
+        documenting.document(statement=form.statement(), by=request.viewer, now=request.now)
+        messages.success(request, "It is on the list. Reports that wait stand lower when their rules are asked again.")
+        return redirect("triage:documented")
+    context = {"form": form, "entries": queries.documented_behavior(request.viewer)}
+    return render(request, "triage/documented.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@acts_for(Role.COORDINATOR)
+def retire(request: PartyRequest, behavior_id: int) -> HttpResponse:
+    """Take an entry off the list."""
+    found = queries.documented_for(request.viewer, behavior_id)
+    documenting.retire(behavior=found, by=request.viewer, now=request.now)
+    messages.success(request, "It is off the list.")
+    return redirect("triage:documented")
 
 
 def _page(

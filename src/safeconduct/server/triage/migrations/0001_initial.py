@@ -63,6 +63,24 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='DocumentedBehavior',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('vendor', models.CharField(max_length=200)),
+                ('product', models.CharField(blank=True, max_length=200)),
+                ('flaw_class', models.CharField(blank=True, max_length=40)),
+                ('phrases', models.TextField(blank=True)),
+                ('says', models.CharField(max_length=500)),
+                ('reference', models.URLField(max_length=500)),
+                ('added_at', models.DateTimeField()),
+                ('retired_at', models.DateTimeField(blank=True, null=True)),
+                ('added_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'ordering': ('vendor', 'product', 'pk'),
+            },
+        ),
+        migrations.CreateModel(
             name='GateRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -85,6 +103,33 @@ class Migration(migrations.Migration):
                 'ordering': ('-id',),
             },
         ),
+        migrations.CreateModel(
+            name='GateReply',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('sha256', models.CharField(max_length=64)),
+                ('sealed_reply', models.BinaryField()),
+                ('sealed_excerpt', models.BinaryField()),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='replies', to='triage.gaterun')),
+            ],
+            options={
+                'ordering': ('run', 'number'),
+            },
+        ),
+        migrations.CreateModel(
+            name='ReplyOpening',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField()),
+                ('sealed_reason', models.BinaryField()),
+                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('reply', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='openings', to='triage.gatereply')),
+            ],
+            options={
+                'ordering': ('at',),
+            },
+        ),
         migrations.AddIndex(
             model_name='assessment',
             index=models.Index(fields=['state', 'priority', 'made_at'], name='the_queue_in_its_order'),
@@ -98,7 +143,15 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(condition=models.Q(('decided_at__isnull', True)), fields=('assessment',), name='one_open_appeal_per_assessment'),
         ),
         migrations.AddConstraint(
+            model_name='documentedbehavior',
+            constraint=models.CheckConstraint(condition=models.Q(('flaw_class', ''), ('phrases', ''), _negated=True), name='documented_behavior_is_known_by_class_or_phrase'),
+        ),
+        migrations.AddConstraint(
             model_name='gaterun',
             constraint=models.UniqueConstraint(condition=models.Q(('state', 'running')), fields=('report',), name='one_run_of_a_report_at_a_time'),
+        ),
+        migrations.AddConstraint(
+            model_name='gatereply',
+            constraint=models.UniqueConstraint(fields=('run', 'number'), name='one_reply_of_a_trial'),
         ),
     ]
