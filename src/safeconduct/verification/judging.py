@@ -50,6 +50,11 @@ class JudgedTarget:
         """Return what has been spent under the target's grant."""
         return self._target.spent
 
+    @property
+    def judge_spent(self) -> Spent:
+        """Return what has been spent under the judge's grant."""
+        return self._judge.spent
+
     async def ask(self, script: Sequence[Turn]) -> Answer:
         """Return the answer to one script, with an opinion on every reply.
 

@@ -114,7 +114,7 @@ def test_a_vendor_sees_its_own_run_and_no_sign_of_another(scene: Scene, place: i
     own = scene.vendors[place]
     client = client_of(own.party)
     mine = made.probes.get(seat=own.seat)
-    others = [probe for probe in made.probes.exclude(pk=mine.pk)]
+    others = list(made.probes.exclude(pk=mine.pk))
 
     shown = everything(client, scene, [mine])
 

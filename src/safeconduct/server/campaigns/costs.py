@@ -18,8 +18,8 @@ from safeconduct.server.campaigns.models import Campaign
 from safeconduct.verification.cost import Prices
 from safeconduct.verification.meter import Spent
 
-UNPATCHED, PATCHED = "unpatched", "patched"
-ROLES = (UNPATCHED, PATCHED)
+UNPATCHED, PATCHED, JUDGE = "unpatched", "patched", "judge"
+ROLES = (UNPATCHED, PATCHED, JUDGE)
 ASKS_PATCHED = frozenset({Arm.EFFICACY, Arm.BENIGN_AFTER})
 
 
@@ -39,7 +39,7 @@ class Ledger:
     def __init__(self, campaign: Campaign, entered: dict[str, Spent]) -> None:
         """Keep what earlier sittings entered; use `of`."""
         self._campaign, self._entered = campaign, entered
-        self._sitting = {role: Spent() for role in ROLES}
+        self._sitting: dict[tuple[str, str], Spent] = {}
 
     @classmethod
     def of(cls, campaign: Campaign) -> "Ledger":
@@ -49,16 +49,18 @@ class Ledger:
             MalformedError: the journal cannot be read.
             SealError: it was changed.
         """
-        made = cls(campaign, {cost.role: Spent(calls=cost.calls, tokens=cost.tokens) for cost in costs_of(campaign)})
+        entered = {role: Spent() for role in ROLES}
+        entered |= {cost.role: Spent(calls=cost.calls, tokens=cost.tokens) for cost in costs_of(campaign)}
+        made = cls(campaign, entered)
         if campaign.attempts > 1:
             made._enter_left_out()
         return made
 
-    def note(self, role: str, spent: Spent) -> None:
-        """Enter what this sitting has spent at a target so far, as its meter says."""
-        before = self._sitting[role]
+    def note(self, role: str, spent: Spent, *, source: str = "") -> None:
+        """Enter what this sitting has spent at a target so far, as its meter says; a judge has several meters."""
+        before = self._sitting.get((role, source), Spent())
         self._enter(role, calls=spent.calls - before.calls, tokens=spent.tokens - before.tokens)
-        self._sitting[role] = spent
+        self._sitting[role, source] = spent
 
     def _enter_left_out(self) -> None:
         made = {role: Spent() for role in ROLES}
@@ -79,8 +81,10 @@ class Ledger:
         if not calls and not tokens:
             return
         campaign = self._campaign
-        target_id = campaign.patched_id if role == PATCHED else campaign.unpatched_id
-        authorizing.spend(target_id=target_id, calls=calls, tokens=tokens)
+        target = _target(campaign, role)
+        if target is None:
+            return
+        authorizing.spend(target_id=target.pk, calls=calls, tokens=tokens)
         self._entered[role].calls += calls
         self._entered[role].tokens += tokens
         plain: dict[str, Json] = {
@@ -98,11 +102,15 @@ def costs_of(campaign: Campaign) -> tuple[Cost, ...]:
     """Return what a campaign has spent. The caller has checked that the asker may see it."""
     kept = campaign.costs
     known = kept if isinstance(kept, dict) else {}
-    return tuple(_cost(campaign, role, known.get(role)) for role in ROLES)
+    targets = {role: _target(campaign, role) for role in ROLES}
+    return tuple(_cost(target, role, known.get(role)) for role, target in targets.items() if target is not None)
 
 
-def _cost(campaign: Campaign, role: str, entered: Json) -> Cost:
+def _target(campaign: Campaign, role: str) -> Target | None:
+    return {UNPATCHED: campaign.unpatched, PATCHED: campaign.patched, JUDGE: campaign.judge}[role]
+
+
+def _cost(target: Target, role: str, entered: Json) -> Cost:
     found = entered if isinstance(entered, dict) else {}
-    label = campaign.patched.label if role == PATCHED else campaign.unpatched.label
     calls, tokens = (int(str(found.get(name, 0))) for name in ("calls", "tokens"))
-    return Cost(role=role, label=label, calls=calls, tokens=tokens)
+    return Cost(role=role, label=target.label, calls=calls, tokens=tokens)

@@ -83,6 +83,7 @@ class Campaign(models.Model):
     claim = models.ForeignKey(FixClaim, on_delete=models.CASCADE, related_name="campaigns")
     unpatched = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")
     patched = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")
+    judge = models.ForeignKey(Target, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=10, choices=CampaignState.choices, default=CampaignState.QUEUED)
     criterion = models.JSONField()
     criterion_sha256 = models.CharField(max_length=DIGEST_LENGTH)
@@ -158,12 +159,16 @@ class Campaign(models.Model):
 
 
 class JournalLine(models.Model):
-    """One call of a campaign, sealed: written down before it is made, and what came of it after."""
+    """One call of a campaign, sealed: written down before it is made, and what came of it after.
+
+    The reply is kept only where a judge took it for a success, and until the end, so that a person can look at it.
+    """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="journal")
     number = models.PositiveIntegerField()
     sealed_plan = models.BinaryField()
     sealed_trial = models.BinaryField(blank=True)
+    sealed_reply = models.BinaryField(blank=True)
 
     class Meta:
         ordering = ("number",)

@@ -20,7 +20,7 @@ def kept_place(campaign_id: str, column: str) -> Place:
 
 
 def journal_place(campaign_id: str, number: int, column: str) -> Place:
-    """Return the place of a call in a campaign's journal: its plan or its trial."""
+    """Return the place of a call in a campaign's journal: its plan, its trial or its reply."""
     return Place(table="campaigns_journalline", column=column, row=f"{campaign_id} {number}")
 
 

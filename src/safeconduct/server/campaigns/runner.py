@@ -32,16 +32,18 @@ from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.authorizations.models import Target as GrantedTarget
 from safeconduct.server.authorizations.secret_files import secrets_named
-from safeconduct.server.campaigns import queries, services, watches
-from safeconduct.server.campaigns.costs import PATCHED, UNPATCHED, Ledger, prices_of
+from safeconduct.server.campaigns import adjudications, queries, services, watches
+from safeconduct.server.campaigns.costs import JUDGE, PATCHED, UNPATCHED, Ledger, prices_of
 from safeconduct.server.campaigns.history import try_suite
 from safeconduct.server.campaigns.journal import SealedJournal
 from safeconduct.server.campaigns.models import Campaign, CampaignState
+from safeconduct.server.campaigns.replies import Remembering, Replies
 from safeconduct.server.cases import services as cases
 from safeconduct.server.parties.viewer import ANYONE
 from safeconduct.verification.campaign import CampaignResult, Terms, Watcher, run_campaign
 from safeconduct.verification.certification import certify
 from safeconduct.verification.criterion import criterion_sha256
+from safeconduct.verification.judging import JudgedTarget
 from safeconduct.verification.suite import HistoricSuite, blocked
 from safeconduct.verification.targets import Target, target_for
 from safeconduct.verification.trials import write_trials
@@ -63,16 +65,18 @@ def run(campaign: Campaign, *, now: datetime, clock: Callable[[], datetime] = ti
     progress = Progress(claimed, clock=clock)
     try:
         terms = _terms(claimed)
-        progress.watch(*(_open(terms, target, clock) for target in _granted(claimed, now=now)))
+        # Only what a judge takes for a success is looked at by a person, so only then replies are remembered at all.
+        replies = Replies(terms.bundle) if terms.criterion.judge else None
+        opened = [_open(terms, target, claimed.judge, clock) for target in _granted(claimed, now=now)]
+        progress.watch(*opened)
+        asked = [target if replies is None else Remembering(target, replies) for target in opened]
         watcher = Watcher(
             listen=progress.listen,
             should_stop=progress.should_stop,
             should_pause=progress.should_pause,
-            journal=SealedJournal(claimed),
+            journal=SealedJournal(claimed, replies=replies),
         )
-        result = run_campaign(
-            terms, unpatched=progress.unpatched, patched=progress.patched, clock=clock, watcher=watcher
-        )
+        result = run_campaign(terms, unpatched=asked[0], patched=asked[1], clock=clock, watcher=watcher)
         progress.spend()
         if (ended := _ended_early(claimed, result, now=clock())) is not None:
             return ended
@@ -98,10 +102,11 @@ def _suite(claimed: Campaign, result: CampaignResult, *, clock: Callable[[], dat
 
 
 def _ended_early(claimed: Campaign, result: CampaignResult, *, now: datetime) -> Campaign | None:
-    """Note that somebody canceled or paused it; nothing where it came to a verdict."""
+    """Note that it was canceled or paused, or that a person must look first; nothing where it came to a verdict."""
     if queries.is_cancel_asked(claimed.pk):
         return _end(claimed, CampaignState.CANCELED, now=now)
-    return _end(claimed, CampaignState.PAUSED, now=now) if result.paused else None
+    rests = result.paused or adjudications.is_waiting(claimed)
+    return _end(claimed, CampaignState.PAUSED, now=now) if rests else None
 
 
 @atomic_write
@@ -113,15 +118,13 @@ def take_over(now: datetime) -> int:
 class Progress:
     """Writes how far a running campaign is, at most once a second, counts its calls, and renews its lease."""
 
-    unpatched: Target
-    patched: Target
-
     def __init__(self, campaign: Campaign, *, clock: Callable[[], datetime]) -> None:
         """Begin at nothing."""
         self._campaign, self._clock = campaign, clock
         self._told_at = clock() - EVERY
         self._stop = self._pause = False
-        self._watched: dict[str, tuple[Target, Ledger]] = {}
+        self._watched: dict[str, Target] = {}
+        self._costs: Ledger | None = None
 
     def watch(self, unpatched: Target, patched: Target) -> None:
         """Count what these targets spend from now on, beside what earlier sittings spent.
@@ -129,9 +132,8 @@ class Progress:
         Raises:
             MalformedError: the journal of the earlier sittings cannot be read.
         """
-        self.unpatched, self.patched = unpatched, patched
-        costs = Ledger.of(self._campaign)
-        self._watched = {UNPATCHED: (unpatched, costs), PATCHED: (patched, costs)}
+        self._costs = Ledger.of(self._campaign)
+        self._watched = {UNPATCHED: unpatched, PATCHED: patched}
 
     def listen(self, trial: Trial, deliberation: Deliberation) -> None:
         """Take note of a trial."""
@@ -152,9 +154,13 @@ class Progress:
 
     def spend(self) -> None:
         """Write down at the targets what was spent since the last time."""
-        for role, (used, costs) in self._watched.items():
+        for role, used in self._watched.items():
+            if self._costs is None:
+                return
             # The meter counts on in one and the same object, so what was written down is kept as a copy.
-            costs.note(role, replace(used.spent))
+            self._costs.note(role, replace(used.spent))
+            if isinstance(used, JudgedTarget):
+                self._costs.note(JUDGE, replace(used.judge_spent), source=role)
 
 
 @atomic_write
@@ -209,6 +215,7 @@ def _decide(campaign: Campaign, result: CampaignResult, certificate: bytes, *, n
     current.sealed_certificate = current.sealed("certificate", certificate.decode())
     current.sealed_trials = current.sealed("trials", write_trials(result.trials).decode())
     current.save()
+    adjudications.forget(current)
     ledger.commit(kind=EntryKind.ATTESTATION, value=public_commitment(certificate), now=now)
     if result.report.verdict is Verdict.FIXED:
         cases.note_verified(case=current.claim.case, by=ANYONE, now=now)
@@ -242,7 +249,7 @@ def _close(current: Campaign, state: CampaignState, *, why: str, now: datetime) 
 
 def _locked(campaign: Campaign) -> Campaign:
     Campaign.objects.select_for_update().get(pk=campaign.pk)
-    return Campaign.objects.select_related("claim__case__assessment__report", "unpatched", "patched").get(
+    return Campaign.objects.select_related("claim__case__assessment__report", "unpatched", "patched", "judge").get(
         pk=campaign.pk
     )
 
@@ -289,13 +296,18 @@ def _granted(claimed: Campaign, *, now: datetime) -> tuple[GrantedTarget, Grante
 
 
 def _are_usable(claimed: Campaign, *, now: datetime) -> bool:
-    both = {claimed.unpatched_id, claimed.patched_id}
-    return authorizations.usable(now).filter(pk__in=both).count() == len(both)
+    asked = {one for one in (claimed.unpatched_id, claimed.patched_id, claimed.judge_id) if one is not None}
+    return authorizations.usable(now).filter(pk__in=asked).count() == len(asked)
 
 
-def _open(terms: Terms, granted: GrantedTarget, clock: Callable[[], datetime]) -> Target:
+def _open(terms: Terms, granted: GrantedTarget, judge: GrantedTarget | None, clock: Callable[[], datetime]) -> Target:
+    names = [one.secret_name for one in (granted, judge) if one is not None]
     return target_for(
-        terms.bundle, authorizations.grant_of(granted), clock=clock, secrets=secrets_named(granted.secret_name)
+        terms.bundle,
+        authorizations.grant_of(granted),
+        clock=clock,
+        secrets={name: secret for one in names for name, secret in secrets_named(one).items()},
+        judge=authorizations.grant_of(judge) if judge else None,
     )
 
 

@@ -4,15 +4,17 @@
 import secrets
 from datetime import datetime
 
-from safeconduct.domain.bundle import Bundle
+from safeconduct.domain.bundle import Adapter, Bundle
 from safeconduct.domain.case import ProtocolMessage
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.observed import Judge
 from safeconduct.domain.parties import Role
 from safeconduct.errors import ConflictError, IncompleteError, TooLargeError
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit import vault
 from safeconduct.server.audit.writes import atomic_write
+from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.authorizations.models import Target, TargetRole
 from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim
 from safeconduct.server.campaigns.places import note_place, secret_place
@@ -78,7 +80,8 @@ def start(
 
     Raises:
         NotPermittedError: only those who coordinate start campaigns.
-        ConflictError: the report has no bundle, a campaign of this vendor is running, or the targets are the same.
+        ConflictError: the report has no bundle, a campaign of this vendor is running, the targets are the same, or the
+            judge that the oracle asks is not granted.
         MalformedError: the bundle cannot be run, or the criterion contradicts itself.
     """
     by.require(Role.COORDINATOR)
@@ -91,6 +94,7 @@ def start(
         claim=claim,
         unpatched=unpatched,
         patched=patched,
+        judge=judge_for(bundle, now=now),
         criterion=criterion_terms(terms),
         criterion_sha256=criterion_sha256(terms),
         queued_at=now,
@@ -178,6 +182,21 @@ def cancel(*, campaign: Campaign, by: Viewer, now: datetime) -> Campaign:
     current.save(update_fields=["state", "ended_at", "cancel_asked"])
     audit.record(EventTag.CAMPAIGN_CANCELED, subject=current.pk, actor=by.actor, at=now)
     return current
+
+
+def judge_for(bundle: Bundle, *, now: datetime) -> Target | None:
+    """Return the granted model that the oracle asks for its opinion; nothing where it asks none.
+
+    Raises:
+        ConflictError: it asks one, and none of this name may be asked now.
+    """
+    check = next((check for check in bundle.oracle.checks if isinstance(check, Judge)), None)
+    if check is None:
+        return None
+    found = authorizations.usable(now).filter(adapter=Adapter.OPENAI_CHAT, model=check.model).first()
+    if found is None:
+        raise ConflictError("the judge that the oracle asks is not granted", hint=f"grant {check.model!a} as a target")
+    return found
 
 
 def bundle_of(case: Case) -> Bundle:

@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from safeconduct.server.campaigns import round_views, suite_views, views, watch_views
+from safeconduct.server.campaigns import answer_views, round_views, suite_views, views, watch_views
 
 app_name = "campaigns"
 urlpatterns = [
@@ -31,6 +31,9 @@ urlpatterns = [
     path("<str:campaign_id>/pause", views.pause, name="pause"),
     path("<str:campaign_id>/resume", views.resume, name="resume"),
     path("<str:campaign_id>/cancel", views.cancel, name="cancel"),
+    path("<str:campaign_id>/answers/", answer_views.index, name="answers"),
+    path("<str:campaign_id>/answers/<int:number>/", answer_views.show, name="answer"),
+    path("<str:campaign_id>/answers/<int:number>/rule", answer_views.rule, name="rule"),
     path("<str:campaign_id>/watch", watch_views.start, name="start_watch"),
     path("<str:campaign_id>/evidence.svg", views.evidence_picture, name="evidence_picture"),
     path("<str:campaign_id>/bounds.svg", views.bounds_picture, name="bounds_picture"),

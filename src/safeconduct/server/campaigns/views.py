@@ -16,7 +16,7 @@ from safeconduct.domain.evidence import Verdict
 from safeconduct.domain.parties import Role
 from safeconduct.errors import NotFoundError, SafeconductError
 from safeconduct.server.authorizations import queries as authorizations
-from safeconduct.server.campaigns import pictures, queries, rounds, services, watches
+from safeconduct.server.campaigns import adjudications, pictures, queries, rounds, services, watches
 from safeconduct.server.campaigns.costs import costs_of
 from safeconduct.server.campaigns.estimates import expected
 from safeconduct.server.campaigns.evidence import evidence_of, path_rows
@@ -96,6 +96,7 @@ def campaign(request: PartyRequest, campaign_id: str) -> HttpResponse:
         "costs": costs_of(found),
         "watch": getattr(found, "watch", None),
         "watch_form": WatchForm(initial=watches.usual()),
+        "waits_for_person": adjudications.is_waiting(found),
         "coordinates": request.viewer.has(Role.COORDINATOR),
     }
     context["regressed"] = context["verdict"] == Verdict.REGRESSED

@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveIntegerField()),
                 ('sealed_plan', models.BinaryField()),
                 ('sealed_trial', models.BinaryField(blank=True)),
+                ('sealed_reply', models.BinaryField(blank=True)),
             ],
             options={
                 'ordering': ('number',),
@@ -157,6 +158,7 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('judge', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorizations.target')),
                 ('patched', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorizations.target')),
                 ('unpatched', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorizations.target')),
             ],

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import django.db.models.deletion
 import safeconduct.domain.case
 import safeconduct.domain.report
 import safeconduct.server.cases.models
-from django.conf import settings
 from django.db import migrations, models
 
 
@@ -13,10 +11,6 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('parties', '0001_initial'),
-        ('registry', '0001_initial'),
-        ('triage', '0001_initial'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -34,11 +28,44 @@ class Migration(migrations.Migration):
                 ('published_at', models.DateTimeField(blank=True, null=True)),
                 ('opened_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('assessment', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='case', to='triage.assessment')),
-                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='registry.entry')),
             ],
             options={
                 'ordering': ('-opened_at',),
+            },
+        ),
+        migrations.CreateModel(
+            name='CaseMessage',
+            fields=[
+                ('id', models.CharField(default=safeconduct.server.cases.models.new_message_id, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('tlp', models.CharField(choices=[('TLP:RED', 'TLP:RED'), ('TLP:AMBER+STRICT', 'TLP:AMBER+STRICT'), ('TLP:AMBER', 'TLP:AMBER'), ('TLP:GREEN', 'TLP:GREEN'), ('TLP:CLEAR', 'TLP:CLEAR')], default=safeconduct.domain.report.Tlp['AMBER_STRICT'], max_length=20)),
+                ('body', models.BinaryField()),
+                ('sent_at', models.DateTimeField()),
+            ],
+            options={
+                'ordering': ('sent_at', 'id'),
+            },
+        ),
+        migrations.CreateModel(
+            name='EmbargoAnswer',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('accepts', models.BooleanField()),
+                ('answered_at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='EmbargoTerm',
+            fields=[
+                ('id', models.CharField(default=safeconduct.server.cases.models.new_embargo_id, editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('state', models.CharField(choices=[('proposed', 'proposed'), ('active', 'in force'), ('replaced', 'replaced'), ('rejected', 'rejected'), ('ended', 'ended')], default='proposed', max_length=10)),
+                ('ends_at', models.DateTimeField()),
+                ('answer_by', models.DateTimeField(blank=True, null=True)),
+                ('reason', models.BinaryField(blank=True)),
+                ('proposed_at', models.DateTimeField()),
+                ('settled_at', models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                'ordering': ('proposed_at', 'id'),
             },
         ),
         migrations.CreateModel(
@@ -59,55 +86,9 @@ class Migration(migrations.Migration):
                 ('joined_at', models.DateTimeField(blank=True, null=True)),
                 ('last_seen_at', models.DateTimeField(blank=True, null=True)),
                 ('left_at', models.DateTimeField(blank=True, null=True)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='participants', to='cases.case')),
-                ('invitation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='seats', to='parties.invitation')),
-                ('organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='seats', to='parties.organization')),
-                ('party', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='seats', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ('invited_at', 'id'),
-            },
-        ),
-        migrations.CreateModel(
-            name='EmbargoTerm',
-            fields=[
-                ('id', models.CharField(default=safeconduct.server.cases.models.new_embargo_id, editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('proposed', 'proposed'), ('active', 'in force'), ('replaced', 'replaced'), ('rejected', 'rejected'), ('ended', 'ended')], default='proposed', max_length=10)),
-                ('ends_at', models.DateTimeField()),
-                ('answer_by', models.DateTimeField(blank=True, null=True)),
-                ('reason', models.BinaryField(blank=True)),
-                ('proposed_at', models.DateTimeField()),
-                ('settled_at', models.DateTimeField(blank=True, null=True)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='terms', to='cases.case')),
-                ('proposed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='proposals', to='cases.participant')),
-            ],
-            options={
-                'ordering': ('proposed_at', 'id'),
-            },
-        ),
-        migrations.CreateModel(
-            name='EmbargoAnswer',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('accepts', models.BooleanField()),
-                ('answered_at', models.DateTimeField()),
-                ('term', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='answers', to='cases.embargoterm')),
-                ('participant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='answers', to='cases.participant')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='CaseMessage',
-            fields=[
-                ('id', models.CharField(default=safeconduct.server.cases.models.new_message_id, editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('tlp', models.CharField(choices=[('TLP:RED', 'TLP:RED'), ('TLP:AMBER+STRICT', 'TLP:AMBER+STRICT'), ('TLP:AMBER', 'TLP:AMBER'), ('TLP:GREEN', 'TLP:GREEN'), ('TLP:CLEAR', 'TLP:CLEAR')], default=safeconduct.domain.report.Tlp['AMBER_STRICT'], max_length=20)),
-                ('body', models.BinaryField()),
-                ('sent_at', models.DateTimeField()),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='cases.case')),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='written', to='cases.participant')),
-                ('room', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='private_messages', to='cases.participant')),
-            ],
-            options={
-                'ordering': ('sent_at', 'id'),
             },
         ),
         migrations.CreateModel(
@@ -122,31 +103,9 @@ class Migration(migrations.Migration):
                 ('actor', models.CharField(blank=True, max_length=40)),
                 ('reason', models.BinaryField(blank=True)),
                 ('at', models.DateTimeField()),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='transitions', to='cases.case')),
-                ('participant', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='transitions', to='cases.participant')),
             ],
             options={
                 'ordering': ('position',),
             },
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.CheckConstraint(condition=models.Q(('fix_ready_at__isnull', True), ('aware_at__isnull', False), _connector='OR'), name='a_fix_is_ready_only_where_the_vendor_knows'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.CheckConstraint(condition=models.Q(('fix_deployed_at__isnull', True), ('fix_ready_at__isnull', False), _connector='OR'), name='a_fix_is_deployed_only_when_ready'),
-        ),
-        migrations.AddConstraint(
-            model_name='embargoterm',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('case',), name='one_active_embargo_per_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='embargoanswer',
-            constraint=models.UniqueConstraint(fields=('term', 'participant'), name='one_answer_per_term'),
-        ),
-        migrations.AddConstraint(
-            model_name='transition',
-            constraint=models.UniqueConstraint(fields=('case', 'position'), name='steps_of_a_case_have_an_order'),
         ),
     ]
