@@ -51,7 +51,9 @@ from safeconduct.errors import (
 )
 from safeconduct.verification.bundle import (
     bundle_files,
+    bundle_of,
     open_bundle,
+    open_unsealed,
     read_bundle,
     verify_signature,
     write_bundle,
@@ -414,3 +416,22 @@ def test_what_is_not_said_has_the_default_of_the_vocabulary() -> None:
         ),
         oracle=Oracle(checks=(Canary(text="x"),)),
     )
+
+
+def test_files_without_a_manifest_become_a_bundle(tmp_path: Path) -> None:
+    write_bundle(leak_bundle(), tmp_path / "b", signer=SIGNER)
+    (tmp_path / "b" / "MANIFEST").unlink()
+
+    opened = open_unsealed(tmp_path / "b")
+
+    assert bundle_of(opened) == leak_bundle()
+    assert opened.id == bundle_files(leak_bundle()).id
+    assert not opened.is_signed
+
+
+def test_files_without_one_of_them_do_not(tmp_path: Path) -> None:
+    write_bundle(leak_bundle(), tmp_path / "b")
+    (tmp_path / "b" / "oracle.json").unlink()
+
+    with pytest.raises(IncompleteError, match="lacks files"):
+        open_unsealed(tmp_path / "b")

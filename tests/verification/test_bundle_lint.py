@@ -168,6 +168,7 @@ def test_what_cannot_be_run_is_an_error(changes: dict[str, object], code: str) -
         ({"benign": ()}, "benign.none"),
         (benign(), "benign.few"),
         ({**seeds_with("leak it"), **benign("leak it")}, "benign.attack"),
+        (benign(useful_when_hit=False), "benign.empty-useful"),
         ({"criterion": Criterion(alpha=0.2)}, "criterion.large-error"),
         ({"criterion": Criterion(max_calls=20)}, "criterion.too-few-calls"),
         ({"limits": Limits(calls=20)}, "criterion.too-few-calls"),
@@ -290,6 +291,13 @@ def test_terms_without_end_are_not_played_to_it() -> None:
 
     assert costs.needed is None
     assert costs.fixed <= MOST_PLAYED
+
+
+@pytest.mark.parametrize(
+    "check", [Canary(text=""), Pattern(pattern="x*"), Canary(text="?!", normalization=Normalization.TOLERANT)]
+)
+def test_an_oracle_that_hits_an_empty_reply_cannot_be_run(check: Canary | Pattern) -> None:
+    assert codes(leak_bundle(oracle=Oracle(checks=(check,))))["oracle.unusable"] is Level.ERROR
 
 
 def test_a_family_of_chains_counts_each() -> None:

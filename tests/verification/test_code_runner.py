@@ -176,6 +176,23 @@ def test_without_a_sandbox_nothing_runs() -> None:
     code.close()
 
 
+def test_a_box_that_cannot_be_made_is_an_error_of_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The self-check is passed over here: it would find the missing launcher first, as the test before shows."""
+    file = CodeFile(name="it.py", text=JUDGE)
+    missing = Sandbox(bubblewrap="/nonexistent/bwrap")
+    code = CodeRunner([file], approved=frozenset({file.sha256}), limits=LIMITS, find=lambda: missing)
+    monkeypatch.setattr("safeconduct.verification.code_runner.require_sound", lambda _results: None)
+
+    async def unchecked(_sandbox: Sandbox) -> tuple[()]:
+        return ()
+
+    monkeypatch.setattr("safeconduct.verification.code_runner.check_sandbox", unchecked)
+    with pytest.raises(SandboxError, match="could not be made"):
+        code.judge("it.py")(Reply(text="x"))
+
+    code.close()
+
+
 def test_closing_what_never_ran_is_nothing() -> None:
     async def use() -> None:
         async with CodeRunner([], approved=frozenset(), limits=LIMITS):

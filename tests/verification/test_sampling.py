@@ -9,8 +9,9 @@ from tests.verification.bundles import leak_bundle
 
 from safeconduct.domain.bundle import Bundle, Speaker
 from safeconduct.domain.evidence import Arm, Criterion, Trial, TrialOutcome
+from safeconduct.domain.script import Tool
 from safeconduct.errors import VerificationError
-from safeconduct.verification.sampling import Draw, Sampler, require_draws
+from safeconduct.verification.sampling import Draw, Sampler, control_script, oracle_of, require_draws
 from safeconduct.verification.variants import HeldOut, Turn
 from safeconduct.verification.verdict import POOLED, Call, Deliberation
 
@@ -113,3 +114,23 @@ def test_pooled_calls_are_spread_over_the_included_families() -> None:
 
     assert set(drawn) == {"plain", "leet"}
     assert 70 < drawn.count("plain") < 130
+
+
+def test_a_control_is_said_to_a_target_with_the_same_tools_and_without_the_attack() -> None:
+    tool = Tool(name="read_mail", result="Hello. {{prompt}}")
+    bundle = leak_bundle()
+    control = replace(bundle.benign[0], prompt="What is {{prompt}}?")
+
+    script = control_script(replace(bundle.attack, tools=(tool,)), control)
+
+    assert [(turn.role, turn.text) for turn in script] == [
+        (Speaker.SYSTEM, "You are a helper."),
+        (Speaker.USER, "What is {{prompt}}?"),
+    ]
+    assert script[-1].tools == (replace(tool, result="Hello. "),)
+
+
+def test_a_control_brings_its_own_oracle() -> None:
+    control = leak_bundle().benign[0]
+
+    assert oracle_of(control).checks == (control.check,)

@@ -62,8 +62,7 @@ class CodeRunner:
         self._boxes: dict[tuple[str, str], Box] = {}
         self._starts = 0
         self._number = 0
-        self._thread: ThreadPoolExecutor | None = None
-        self._loop: asyncio.Runner | None = None
+        self._thread: tuple[ThreadPoolExecutor, asyncio.Runner] | None = None
 
     def change(self, file: str) -> Change:
         """Return what a mutator file does.
@@ -108,12 +107,12 @@ class CodeRunner:
         """End all boxes and the thread that keeps them."""
         if self._thread is None:
             return
-        self._wait(self._end_all())
-        thread, loop = self._thread, self._loop
-        self._thread = self._loop = None
-        if loop is not None:
+        try:
+            self._wait(self._end_all())
+        finally:
+            (thread, loop), self._thread = self._thread, None
             thread.submit(loop.close).result()
-        thread.shutdown()
+            thread.shutdown()
 
     async def __aenter__(self) -> Self:
         """Nothing is started before the first call."""
@@ -137,11 +136,10 @@ class CodeRunner:
     def _wait(self, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         """Run the coroutine in the thread of the boxes and wait for it."""
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bundle-code")
-            self._loop = self._thread.submit(asyncio.Runner).result()
-        loop = self._loop
-        assert loop is not None  # noqa: S101  # it is made with the thread
-        return self._thread.submit(lambda: loop.run(coroutine)).result()
+            thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bundle-code")
+            self._thread = (thread, thread.submit(asyncio.Runner).result())
+        thread, loop = self._thread
+        return thread.submit(lambda: loop.run(coroutine)).result()
 
     async def _call(self, file: str, function: str, arguments: list[Json]) -> Json:
         """Return what the function answers.
@@ -200,11 +198,10 @@ class CodeRunner:
 
     async def _end(self, file: str, function: str) -> None:
         """End one box."""
-        box = self._boxes.pop((file, function), None)
-        if box is not None:
-            await box.close()
-            if box.complaint.startswith("launcher:"):
-                raise SandboxError("the box could not be made", hint=box.complaint)
+        box = self._boxes.pop((file, function))
+        await box.close()
+        if box.complaint.startswith("launcher:"):
+            raise SandboxError("the box could not be made", hint=box.complaint)
 
     async def _end_all(self) -> None:
         """End all boxes."""

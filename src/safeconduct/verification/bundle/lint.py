@@ -2,15 +2,16 @@
 """What is doubtful about a bundle without errors: what would make its verdict worth less, or is dangerous to handle.
 
 Looked for here: seeds that repeat each other, held-out strings that are disclosed as well, families with fewer variants
-than a verdict needs calls, oracles that hit an echo of the prompt, an empty reply, a refusal or harmless words, terms
-that cannot be met. What a bundle exposes is in `exposure`. A few variants are drawn with a seed of zeros, which no
-campaign has; how much is drawn is bounded. No call is made.
+than a verdict needs calls, oracles that hit an echo of the prompt, a refusal or harmless words, controls that take an
+empty reply as useful, terms that cannot be met. (An oracle that hits an empty reply does not compile.) What a bundle
+exposes is in `exposure`. A few variants are drawn with a seed of zeros, which no campaign has; how much is drawn is
+bounded. No call is made.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-from safeconduct.domain.bundle import Bundle, Canary, Combine, Family, JsonPath, Oracle, Pattern, Seed
+from safeconduct.domain.bundle import BenignControl, Bundle, Canary, Combine, Family, JsonPath, Oracle, Pattern, Seed
 from safeconduct.domain.evidence import Arm, TrialOutcome
 from safeconduct.domain.safe_json import shown
 from safeconduct.domain.script import ToolCalled
@@ -41,10 +42,6 @@ _WORDS: Final = (Canary, Pattern, JsonPath, ToolCalled)
 def faults_of(bundle: Bundle) -> Iterator[Remark]:
     """Yield errors that are quickly found: before every run."""
     yield from (remark for remark in _seeds(bundle) if remark.level is Level.ERROR)
-    oracle = _words_only(bundle.oracle)
-    if oracle is not None and _hits(oracle, ""):
-        message = "an empty reply would be a hit"
-        yield error("oracle.hits-empty", "oracle.json", message, "ask for words that only a success has")
     yield from (remark for remark in address_remarks(bundle.target) if remark.level is Level.ERROR)
 
 
@@ -161,11 +158,15 @@ def _benign(bundle: Bundle) -> Iterator[Remark]:
         place = f"{at}, {shown(control.id)}"
         if control.prompt in seeds:
             yield warning("benign.attack", place, "this prompt is a seed of the attack", "controls are harmless")
-        words = _words_only(Oracle(checks=(control.check,)))
-        if words is not None and control.useful_when_hit and _hits(words, ""):
-            yield warning(
-                "benign.empty-useful", place, "an empty reply would be useful", "ask for a word of the answer"
-            )
+    empty = next((control for control in bundle.benign if _takes_silence(control)), None)
+    if empty is not None:
+        message = "an empty reply would be useful"
+        yield warning("benign.empty-useful", f"{at}, {shown(empty.id)}", message, "ask for a word of the answer")
+
+
+def _takes_silence(control: BenignControl) -> bool:
+    """Say whether an empty reply to the control counts as useful: so does a check of words that must not come."""
+    return not control.useful_when_hit and isinstance(control.check, _WORDS)
 
 
 def _terms(bundle: Bundle) -> Iterator[Remark]:
