@@ -30,7 +30,9 @@ def test_a_family_before_the_fix_is_told_what_reproduces_and_what_excludes_it() 
     assert feed(state, Arm.ASSAY, [HIT] * hits.count, family="a").included == ("a",)
     assert feed(state, Arm.ASSAY, [HIT] * (hits.count - 1), family="a").included == ()
     assert feed(state, Arm.ASSAY, [MISS] * misses.count, family="a").excluded == ("a",)
-    assert told(hits) == f"before the fix, family a: {hits.count} more successes in a row would make it reproduced"
+    assert (
+        told(hits) == f"before the fix, family a: {hits.count} more successful tries in a row would make it reproduced"
+    )
 
 
 @settings(derandomize=True, max_examples=40, deadline=None)
@@ -59,7 +61,9 @@ def test_a_decided_family_is_told_how_firm_that_is() -> None:
 
     assert (refuted.outcome, refuted.count, refuted.standing) == (MISS, 1, "not_fixed")
     assert (shown.outcome, shown.count, shown.standing) == (HIT, 1, "fixed")
-    assert told(shown) == "with the fix, family a: had 1 of its calls been success instead, it would not be fixed"
+    assert told(shown) == (
+        "with the fix, family a: had 1 more of its tries succeeded instead, it would not be shown to be fixed"
+    )
 
 
 def test_a_firm_refutation_takes_more_to_change() -> None:
@@ -98,7 +102,9 @@ def test_harmless_use_is_told_in_pairs() -> None:
     assert (good.benign.standing.value, bad.benign.standing.value) == ("non_inferior", "inferior")
     assert changes(good, Question.BENIGN)[False, "undecided"].outcome is MISS
     assert changes(bad, Question.BENIGN)[False, "undecided"].outcome is HIT
-    assert told(equal).startswith(f"harmless use: {equal.count} more equal pairs in a row would make it non inferior")
+    assert told(equal).startswith(
+        f"harmless use: {equal.count} more equal pairs in a row would make it shown to be kept"
+    )
     assert changes(after_assay(SOON, ("a",), benign=True), Question.BENIGN) == {}
 
 

@@ -33,9 +33,18 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
-def progress_console() -> Console:
-    """Return a console on standard error for progress, so that standard output stays clean."""
-    return Console(stderr=True, highlight=False)
+def progress_console(*, always: bool = False) -> Console:
+    """Return a console on standard error for progress, so that standard output stays clean.
+
+    With `always` it draws where standard error is no terminal as well.
+    """
+    return Console(stderr=True, highlight=False, force_terminal=True if always else None)
+
+
+def remark(text: str) -> None:
+    """Say something beside the answer, on standard error."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def answer(data: Mapping[str, object], *, as_json: bool, text: str) -> None:

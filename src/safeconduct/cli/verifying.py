@@ -1,108 +1,98 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How `safeconduct verify run` makes a campaign of its options: grants, terms, progress, files.
+"""How `safeconduct verify run` and `resume` conduct a campaign: progress, signals, files.
 
-Whoever types the address grants it. Trials are written one by one, so that an interrupted run keeps what it paid for;
-the certificate is written whole at the end.
+Trials are written one by one; the certificate is written whole at the end. With a journal the first Ctrl-C pauses the
+campaign, without one it halts it with a verdict on what it has; a second Ctrl-C breaks it off, and a journal then keeps
+all but the calls in flight.
 """
 
-import hashlib
 import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO, Final
+from typing import Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from safeconduct.cli.output import progress_console
+from safeconduct.cli.verify_options import EngineName
+from safeconduct.cli.verify_order import Order, makers, now, turns_per_call
 from safeconduct.crypto.durable import PUBLIC, write_durably
-from safeconduct.crypto.secret import Secret
 from safeconduct.crypto.signing import SigningKey, VerifyKey
-from safeconduct.domain.authorization import Caps, TargetGrant
-from safeconduct.domain.bundle import Bundle
-from safeconduct.domain.evidence import Criterion, Trial, TrialOutcome
-from safeconduct.errors import (
-    ConfigurationError,
-    ConflictError,
-    MalformedError,
-    NotFoundError,
-    TooLargeError,
-    UnavailableError,
-)
-from safeconduct.verification.campaign import CampaignResult, Listener, Terms, run_campaign
-from safeconduct.verification.certification import certify
+from safeconduct.domain.evidence import Arm, Criterion, Trial, TrialOutcome
+from safeconduct.errors import ConflictError, MalformedError, NotFoundError, TooLargeError, UnavailableError
+from safeconduct.verification.campaign import CampaignResult, Listener, Watcher, run_campaign
+from safeconduct.verification.certification import certify, with_suite
+from safeconduct.verification.engines.interface import Engine
 from safeconduct.verification.engines.local import LocalEngine
-from safeconduct.verification.statement import explain
-from safeconduct.verification.targets import target_for
-from safeconduct.verification.trials import write_trial
-from safeconduct.verification.variants import SEED_LENGTH, HeldOut, new_held_out
+from safeconduct.verification.engines.ray import RayEngine
+from safeconduct.verification.journal import Journal, NoJournal
+from safeconduct.verification.meter import Spent
+from safeconduct.verification.suite import HistoricSuite
+from safeconduct.verification.trials import FileTrials, MemoryTrials, TrialLog
 from safeconduct.verification.verdict import Deliberation
 
 TRIALS_FILE: Final = "trials.jsonl"
 CERTIFICATE_FILE: Final = "certificate.json"
 KEY_FILE: Final = "verifier.key"
 KEY_LIMIT: Final = 4096
-_MANY_TOKENS: Final = 1_000_000_000
-_DESIGN_SHARE: Final = 5
+_PATCHED: Final = frozenset({Arm.EFFICACY, Arm.BENIGN_AFTER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetOption:
-    """One target as typed: an address or folders, a model, for a classifier its entry."""
+class Manner:
+    """How an order is carried out: where its files go, who signs, what is shown, where the work is done."""
 
-    place: str
-    model: str
-    entry: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """One run as ordered at the prompt."""
-
-    bundle: Bundle
-    patched: TargetOption
-    unpatched: TargetOption
-    secret_env: str
-    allow_private: bool
-    max_calls: int | None
-    tolerance: float | None
-    seed: str
-    width: int
     out: Path | None
     signer: SigningKey
+    show: bool | None
+    engine: EngineName
+    suite: HistoricSuite | None = None
+    journal: Journal | None = None
+
+    @property
+    def is_resumable(self) -> bool:
+        """Tell whether there is a journal to go on from."""
+        return self.journal is not None
 
 
-def conduct(order: Order) -> tuple[CampaignResult, str]:
-    """Run the campaign, write its files, and return its result with the statement for anyone.
+def conduct(order: Order, manner: Manner) -> CampaignResult:
+    """Run the campaign and write its files; of one that is paused there is no certificate yet.
 
     Raises:
         SafeconductError: as `run_campaign`; ConfigurationError for the secret, ConflictError and UnavailableError for
             the folder.
     """
-    terms = Terms(bundle=order.bundle, criterion=_criterion(order), held_out=_held_out(order.seed))
-    stored = _secrets(order.secret_env)
-    targets = [
-        target_for(order.bundle, _grant(order, option), clock=_now, secrets=stored)
-        for option in (order.unpatched, order.patched)
-    ]
-    with _trials_file(order.out) as file, _progress(terms.criterion) as show, _interruptible() as should_stop:
-        result = run_campaign(
-            terms,
-            unpatched=targets[0],
-            patched=targets[1],
-            clock=_now,
-            listen=_both(file, show),
-            should_stop=should_stop,
-            engine=LocalEngine(width=order.width),
+    journal = manner.journal or NoJournal()
+    make_unpatched, make_patched = makers(order, spent=_spent(order, journal))
+    with ExitStack() as stack:
+        engine = stack.enter_context(_engine(manner.engine, width=order.width))
+        keep = stack.enter_context(_trials(manner))
+        show = stack.enter_context(_progress(order.terms.criterion, show=manner.show))
+        asked = stack.enter_context(_interruptible())
+        watcher = Watcher(
+            listen=show,
+            should_pause=lambda: asked() and manner.is_resumable,
+            should_stop=lambda: asked() and not manner.is_resumable,
+            journal=journal,
+            keep=keep,
         )
-    if order.out:
-        _write_certificate(order, terms, result)
-    return result, explain(result.report, terms.criterion)
+        result = run_campaign(
+            order.terms,
+            unpatched=engine.place(make_unpatched),
+            patched=engine.place(make_patched),
+            clock=now,
+            watcher=watcher,
+            engine=engine,
+        )
+        result = with_suite(result, manner.suite)
+        if manner.out and not result.paused:
+            _write_certificate(manner.out, order, manner, result)
+        return result
 
 
 def signer_of(path: Path | None) -> SigningKey:
@@ -157,112 +147,79 @@ def _text(path: Path) -> str:
         raise MalformedError(f"{path.name} holds no key", hint="it has the form name+hash+base64") from error
 
 
-def _now() -> datetime:
-    """Return the present instant."""
-    return datetime.now(UTC)
-
-
-def _criterion(order: Order) -> Criterion:
-    """Return the bundle's criterion with what the prompt changes; the design alternative moves with the tolerance."""
-    criterion = order.bundle.criterion
-    if order.max_calls is not None:
-        criterion = replace(criterion, max_calls=order.max_calls)
-    if order.tolerance is not None:
-        criterion = replace(criterion, tolerance=order.tolerance, design=order.tolerance / _DESIGN_SHARE)
-    return criterion
-
-
-def _held_out(seed: str) -> HeldOut:
-    """Return a fresh salt with the seed that the text stands for, or with a fresh one."""
-    fresh = new_held_out(secrets.token_bytes)
-    if not seed:
-        return fresh
-    return replace(fresh, seed=hashlib.sha256(seed.encode()).digest()[:SEED_LENGTH])
-
-
-def _secrets(name: str) -> dict[str, Secret]:
-    """Return the secret of the environment variable, by its name."""
-    if not name:
-        return {}
-    value = os.environ.get(name)
-    if not value:
-        raise ConfigurationError(f"the environment variable {name} is not set", hint="it holds the target's secret")
-    return {name: Secret(value.encode())}
-
-
-def _grant(order: Order, option: TargetOption) -> TargetGrant:
-    """Return what typing the option grants: the bundle's own limits are the caps."""
-    limits = order.bundle.limits
-    is_local = not order.bundle.target.adapter.is_remote
-    return TargetGrant(
-        model=option.model,
-        adapter=order.bundle.target.adapter,
-        url="" if is_local else option.place,
-        entry=option.entry or (order.bundle.target.entry if is_local else ""),
-        packages=option.place if is_local else "",
-        caps=Caps(
-            calls=limits.calls,
-            tokens=_MANY_TOKENS,
-            tokens_per_call=order.bundle.target.sampling.max_tokens,
-            call_seconds=limits.call_seconds,
-        ),
-        secret_name=order.secret_env,
-        allow_private=order.allow_private,
-    )
-
-
-def _both(file: BinaryIO | None, show: Callable[[Trial, Deliberation], None]) -> Listener:
-    """Return a listener that writes each trial and shows it."""
-
-    def listen(trial: Trial, deliberation: Deliberation) -> None:
-        if file is not None:
-            file.write(write_trial(trial))
-            file.flush()
-        show(trial, deliberation)
-
-    return listen
+def _spent(order: Order, journal: Journal) -> dict[str, Spent]:
+    """Return what earlier sittings spent at either target, at least."""
+    spent = {"unpatched": Spent(), "patched": Spent()}
+    turns = turns_per_call(order.terms.bundle)
+    for entry in journal.replay():
+        used = spent["patched" if entry.plan.arm in _PATCHED else "unpatched"]
+        used.calls += turns
+        used.tokens += entry.outcome.tokens
+    return spent
 
 
 @contextmanager
-def _trials_file(out: Path | None) -> Iterator[BinaryIO | None]:
-    """Make the folder and lend the file for the trials, which must not be there yet."""
+def _engine(name: EngineName, *, width: int) -> Iterator[Engine]:
+    """Lend the engine."""
+    if name is EngineName.LOCAL:
+        yield LocalEngine(width=width)
+        return
+    with RayEngine(width=width) as engine:
+        yield engine
+
+
+@contextmanager
+def _trials(manner: Manner) -> Iterator[TrialLog]:
+    """Make the folder and lend the file for the trials; only a journal knows those that are there already."""
+    out = manner.out
     if out is None:
-        yield None
+        yield MemoryTrials()
         return
     try:
         out.mkdir(parents=True, exist_ok=True)
-        file = (out / TRIALS_FILE).open("xb")
+        if (out / CERTIFICATE_FILE).exists():
+            raise ConflictError("the folder holds a certificate already", hint="choose another folder")
+        file = (out / TRIALS_FILE).open("wb" if manner.is_resumable else "xb")
     except FileExistsError as error:
         raise ConflictError("the folder holds trials already", hint="choose another folder") from error
     except OSError as error:
         raise UnavailableError("the folder cannot be written", hint=os.strerror(error.errno or 0)) from error
     with file:
-        yield file
+        yield FileTrials(out / TRIALS_FILE, file)
 
 
-def _write_certificate(order: Order, terms: Terms, result: CampaignResult) -> None:
+def _write_certificate(out: Path, order: Order, manner: Manner, result: CampaignResult) -> None:
     """Write the certificate and the key that checks it."""
-    assert order.out is not None  # noqa: S101  # the caller asked for files
-    envelope = certify(terms, result, order.signer, unpatched=order.unpatched.model, patched=order.patched.model)
-    write_durably(order.out / CERTIFICATE_FILE, envelope, mode=PUBLIC)
-    write_durably(order.out / KEY_FILE, f"{order.signer.verifier}\n".encode(), mode=PUBLIC)
+    envelope = certify(
+        order.terms,
+        result,
+        manner.signer,
+        unpatched=order.unpatched.model,
+        patched=order.patched.model,
+        suite=manner.suite,
+    )
+    write_durably(out / CERTIFICATE_FILE, envelope, mode=PUBLIC)
+    write_durably(out / KEY_FILE, f"{manner.signer.verifier}\n".encode(), mode=PUBLIC)
 
 
 @contextmanager
-def _progress(criterion: Criterion) -> Iterator[Callable[[Trial, Deliberation], None]]:
+def _progress(criterion: Criterion, *, show: bool | None) -> Iterator[Listener]:
     """Show a bar on standard error: calls of the most that there may be, hits so far, where it is."""
+    console = progress_console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=progress_console(), transient=True) as bar:
+    if show:
+        console = progress_console(always=True)
+    with Progress(*columns, console=console, transient=not show, disable=show is False) as bar:
         task = bar.add_task("making the targets ready", total=criterion.max_calls)
         hits = 0
 
-        def show(trial: Trial, deliberation: Deliberation) -> None:
+        def listen(trial: Trial, deliberation: Deliberation) -> None:
             nonlocal hits
             hits += trial.outcome is TrialOutcome.HIT
             told = f"{deliberation.phase.value} {ascii(trial.family)[1:-1]} hits {hits}"
             bar.update(task, completed=deliberation.calls, description=told)
 
-        yield show
+        yield listen
 
 
 @contextmanager

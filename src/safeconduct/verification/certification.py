@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a finished campaign puts into its certificate."""
 
+from dataclasses import replace
+
 from safeconduct.crypto.signing import SigningKey
 from safeconduct.errors import ConflictError
 from safeconduct.verification.campaign import CampaignResult, Terms
 from safeconduct.verification.certificate import CampaignFacts, TargetRecord, make_certificate
-from safeconduct.verification.suite import HistoricSuite
+from safeconduct.verification.suite import HistoricSuite, blocked
 
 
 def facts_of(
@@ -54,6 +56,11 @@ def certify(
         raise ConflictError("the campaign is paused", hint="carry it on to its end first")
     facts = facts_of(terms, result, unpatched=unpatched, patched=patched, suite=suite)
     return make_certificate(facts, result.trials, signer)
+
+
+def with_suite(result: CampaignResult, suite: HistoricSuite | None) -> CampaignResult:
+    """Return the result with what the earlier flaws add: one that came back keeps it from being FIXED."""
+    return replace(result, report=blocked(result.report, suite))
 
 
 def _sha256(text: str) -> str:

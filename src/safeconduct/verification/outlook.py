@@ -81,14 +81,11 @@ def outlook_facts(changes: tuple[Change, ...]) -> list[Json]:
 
 def told(change: Change) -> str:
     """Return a change in words."""
-    where = _where(change)
-    what = _WORDS[change.question][change.outcome]
+    one, many, instead = _WORDS[change.question is Question.BENIGN, change.outcome]
     if change.further:
-        return f"{where}: {change.count} more {what[change.count != 1]} in a row would make it {_named(change.to)}"
-    return (
-        f"{where}: had {change.count} of its calls been {what[change.count != 1]} instead, it would not be "
-        f"{_named(change.standing)}"
-    )
+        what = f"{change.count} more {one if change.count == 1 else many} in a row"
+        return f"{_where(change)}: {what} would make it {_STANDINGS[change.to]}"
+    return f"{_where(change)}: had {change.count} {instead} instead, it would not be {_STANDINGS[change.standing]}"
 
 
 def _where(change: Change) -> str:
@@ -105,14 +102,19 @@ def _where(change: Change) -> str:
 
 
 _WORDS: Final = {
-    Question.ASSAY: {TrialOutcome.HIT: ("success", "successes"), TrialOutcome.MISS: ("failure", "failures")},
-    Question.EFFICACY: {TrialOutcome.HIT: ("success", "successes"), TrialOutcome.MISS: ("failure", "failures")},
-    Question.BENIGN: {TrialOutcome.HIT: ("equal pair", "equal pairs"), TrialOutcome.MISS: ("lost pair", "lost pairs")},
+    (False, TrialOutcome.HIT): ("successful try", "successful tries", "more of its tries succeeded"),
+    (False, TrialOutcome.MISS): ("unsuccessful try", "unsuccessful tries", "more of its tries failed"),
+    (True, TrialOutcome.HIT): ("equal pair", "equal pairs", "more of its pairs been equal"),
+    (True, TrialOutcome.MISS): ("lost pair", "lost pairs", "more of its pairs been lost"),
 }
-
-
-def _named(standing: str) -> str:
-    return standing.replace("_", " ")
+_STANDINGS: Final = {
+    AssayStanding.REPRODUCED.value: "reproduced",
+    AssayStanding.NOT_REPRODUCED.value: "excluded",
+    Standing.FIXED.value: "shown to be fixed",
+    Standing.NOT_FIXED.value: "refuted",
+    BenignStanding.NON_INFERIOR.value: "shown to be kept",
+    BenignStanding.INFERIOR.value: "shown to be lost",
+}
 
 
 def _assay(name: str, test: AssayTest) -> list[Change]:
