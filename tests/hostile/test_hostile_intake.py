@@ -19,8 +19,7 @@ from tests.factories.clock import Clock
 from tests.server.api.caller import Caller, Finder
 from tests.server.intake.browser import STAGES, Browser
 
-from safeconduct.server.audit import ledger
-from safeconduct.server.audit import services as audit
+from safeconduct.server.audit import inserting
 from safeconduct.server.intake import storage
 from safeconduct.server.intake.models import Attachment, MailboxMessage, Report
 
@@ -340,15 +339,18 @@ def full_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Let the disk be full at one of the places where a report needs it."""
 
     def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device") if request.param == "file" else OperationalError("disk is full")
+        raise OSError(28, "No space left on device")
 
-    match request.param:
-        case "event":
-            monkeypatch.setattr(audit, "record_all", full)
-        case "commitment":
-            monkeypatch.setattr(ledger, "commit_all", full)
-        case _:
-            monkeypatch.setattr(storage.os, "fsync", full)
+    def full_at(row: object, fields: inserting.Fields) -> list[object]:
+        if type(row).__name__.lower() == request.param:
+            raise OperationalError("disk is full")
+        return values(row, fields)
+
+    values = inserting._values
+    if request.param == "file":
+        monkeypatch.setattr(storage.os, "fsync", full)
+    else:
+        monkeypatch.setattr(inserting, "_values", full_at)
     return request.param
 
 

@@ -46,6 +46,15 @@ class TargetOption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How targets are reached: with which secret, whether at private addresses, so many calls at a time."""
+
+    secret_env: str
+    allow_private: bool
+    width: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One campaign as ordered: what is frozen, which targets, and how they are reached."""
 
@@ -53,9 +62,7 @@ class Order:
     bundle_path: Path
     patched: TargetOption
     unpatched: TargetOption
-    secret_env: str
-    allow_private: bool
-    width: int
+    reach: Reach
 
 
 def held_out(seed: str) -> HeldOut:
@@ -104,19 +111,9 @@ def makers(order: Order, *, spent: Mapping[str, Spent]) -> tuple[Callable[[], Ta
     Raises:
         ConfigurationError: the secret is not there.
     """
-    _secrets(order.secret_env)
+    _secrets(order.reach.secret_env)
     unpatched, patched = (
-        partial(
-            open_target,
-            order.terms.bundle,
-            grant_of(
-                order.terms.bundle,
-                option,
-                secret_env=order.secret_env,
-                allow_private=order.allow_private,
-                spent=spent[role],
-            ),
-        )
+        partial(open_target, order.terms.bundle, grant_of(order.terms.bundle, option, order.reach, spent=spent[role]))
         for role, option in (("unpatched", order.unpatched), ("patched", order.patched))
     )
     return unpatched, patched
@@ -131,9 +128,7 @@ def open_target(bundle: Bundle, grant: TargetGrant) -> Target:
     return target_for(bundle, grant, clock=now, secrets=_secrets(grant.secret_name))
 
 
-def grant_of(
-    bundle: Bundle, option: TargetOption, *, secret_env: str, allow_private: bool, spent: Spent | None = None
-) -> TargetGrant:
+def grant_of(bundle: Bundle, option: TargetOption, reach: Reach, *, spent: Spent | None = None) -> TargetGrant:
     """Return what typing the option grants: the bundle's own limits are the caps, less what was spent."""
     limits, used = bundle.limits, spent or Spent()
     is_local = not bundle.target.adapter.is_remote
@@ -149,8 +144,8 @@ def grant_of(
             tokens_per_call=bundle.target.sampling.max_tokens,
             call_seconds=limits.call_seconds,
         ),
-        secret_name=secret_env,
-        allow_private=allow_private,
+        secret_name=reach.secret_env,
+        allow_private=reach.allow_private,
     )
 
 
@@ -178,9 +173,9 @@ def order_facts(order: Order) -> dict[str, Json]:
         "prices": prices_facts(terms.prices),
         "patched": _option_facts(order.patched),
         "unpatched": _option_facts(order.unpatched),
-        "secret_env": order.secret_env,
-        "allow_private": order.allow_private,
-        "width": order.width,
+        "secret_env": order.reach.secret_env,
+        "allow_private": order.reach.allow_private,
+        "width": order.reach.width,
     }
 
 
@@ -222,9 +217,11 @@ def read_order(facts: Mapping[str, Json], bundle: Bundle) -> Order:
         bundle_path=path,
         patched=fields.one("patched", _read_option),
         unpatched=fields.one("unpatched", _read_option),
-        secret_env=fields.text("secret_env", limit=200),
-        allow_private=fields.flag("allow_private", default=False),
-        width=fields.whole("width", least=1, most=64),
+        reach=Reach(
+            secret_env=fields.text("secret_env", limit=200),
+            allow_private=fields.flag("allow_private", default=False),
+            width=fields.whole("width", least=1, most=64),
+        ),
     )
     fields.done()
     return order

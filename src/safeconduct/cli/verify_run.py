@@ -15,6 +15,7 @@ from safeconduct.cli.bundles import BundlePath
 from safeconduct.cli.output import JsonFlag, answer, remark
 from safeconduct.cli.verify_order import (
     Order,
+    Reach,
     TargetOption,
     bundle_path_of,
     campaign_name,
@@ -80,29 +81,14 @@ def run(
 ) -> None:
     """Test a claimed fix on fresh variants and certify the verdict. Ctrl-C halts it with what it has, or pauses it."""
     read = read_bundle(path)
-    order = Order(
-        terms=_terms(
-            read,
-            seed=seed,
-            max_calls=max_calls,
-            tolerance=tolerance,
-            prices=Prices(unpatched=price_of(unpatched_price or price), patched=price_of(price)),
-        ),
-        bundle_path=path,
-        patched=TargetOption(place=target, model=model, entry=entry),
-        unpatched=TargetOption(
-            place=unpatched or target, model=unpatched_model or read.target.model, entry=unpatched_entry
-        ),
-        secret_env=secret_env,
-        allow_private=allow_private,
-        width=width,
-    )
+    prices = Prices(unpatched=price_of(unpatched_price or price), patched=price_of(price))
+    terms = _terms(read, seed=seed, max_calls=max_calls, tolerance=tolerance, prices=prices)
+    after = TargetOption(place=target, model=model, entry=entry)
+    before = TargetOption(place=unpatched or target, model=unpatched_model or read.target.model, entry=unpatched_entry)
+    reach = Reach(secret_env=secret_env, allow_private=allow_private, width=width)
+    order = Order(terms=terms, bundle_path=path, patched=after, unpatched=before, reach=reach)
     manner = Manner(out=out, signer=signer_of(sign_with), show=progress, engine=engine, suite=suite_of(suite))
-    if journal is None:
-        _go(order, manner, journal=None, as_json=as_json)
-        return
-    with JournalFile.begin(journal, order_facts(order)) as file:
-        _go(order, replace(manner, journal=file), journal=journal, as_json=as_json)
+    _begin(order, manner, journal=journal, as_json=as_json)
 
 
 def resume(
@@ -149,6 +135,15 @@ def _terms(read: Bundle, *, seed: str, max_calls: int | None, tolerance: float |
         campaign=campaign_name(seed, read),
         prices=prices,
     )
+
+
+def _begin(order: Order, manner: Manner, *, journal: Path | None, as_json: bool) -> None:
+    """Conduct it with a new journal, or without one."""
+    if journal is None:
+        _go(order, manner, journal=None, as_json=as_json)
+        return
+    with JournalFile.begin(journal, order_facts(order)) as file:
+        _go(order, replace(manner, journal=file), journal=journal, as_json=as_json)
 
 
 def _go(order: Order, manner: Manner, *, journal: Path | None, as_json: bool) -> None:

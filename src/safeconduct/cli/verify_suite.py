@@ -12,7 +12,7 @@ import typer
 
 from safeconduct.cli import verify_options as options
 from safeconduct.cli.output import ExitCode, JsonFlag, answer, remark
-from safeconduct.cli.verify_order import TargetOption, grant_of, held_out, now, open_target
+from safeconduct.cli.verify_order import Reach, TargetOption, grant_of, held_out, now, open_target
 from safeconduct.cli.verifying import read_limited
 from safeconduct.crypto.durable import PUBLIC, create_durably
 from safeconduct.domain.bundle import Bundle
@@ -55,9 +55,10 @@ def suite(
 ) -> None:
     """Try earlier flaws again: run every bundle of a folder against a target, each until it reproduces or not."""
     option = TargetOption(place=target, model=model, entry=entry)
+    reach = Reach(secret_env=secret_env, allow_private=allow_private)
 
     def open_for(bundle: Bundle) -> Target:
-        return open_target(bundle, grant_of(bundle, option, secret_env=secret_env, allow_private=allow_private))
+        return open_target(bundle, grant_of(bundle, option, reach))
 
     how = SuiteRun(family=family, target=model, open=open_for, seed=held_out(seed).seed, budget=Budget(calls=calls))
     found = run_suite(_bundles(folder), how, clock=now, listen=lambda one: None if as_json else remark(_line(one)))

@@ -70,7 +70,7 @@ def conduct(order: Order, manner: Manner) -> CampaignResult:
     journal = manner.journal or NoJournal()
     make_unpatched, make_patched = makers(order, spent=_spent(order, journal))
     with ExitStack() as stack:
-        engine = stack.enter_context(_engine(manner.engine, width=order.width))
+        engine = stack.enter_context(_engine(manner.engine, width=order.reach.width))
         keep = stack.enter_context(_trials(manner))
         show = stack.enter_context(_progress(order.terms.criterion, show=manner.show))
         asked = stack.enter_context(_interruptible())

@@ -119,6 +119,14 @@ class SigningKey:
 
     name: str
     seed: Secret = field(repr=False)
+    # Derived once: making the key from its seed takes longer than signing.
+    _private: Ed25519PrivateKey = field(init=False, repr=False, compare=False)
+    _verifier: VerifyKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        private = Ed25519PrivateKey.from_private_bytes(self.seed.reveal())
+        object.__setattr__(self, "_private", private)
+        object.__setattr__(self, "_verifier", VerifyKey(name=self.name, public=private.public_key().public_bytes_raw()))
 
     @classmethod
     def generate(cls, name: str, entropy: Entropy) -> "SigningKey":
@@ -148,7 +156,7 @@ class SigningKey:
     @property
     def verifier(self) -> VerifyKey:
         """Return the public half, under the same name."""
-        return VerifyKey(name=self.name, public=self._key().public_key().public_bytes_raw())
+        return self._verifier
 
     def reveal(self) -> str:
         """Return the secret text form of the key."""
@@ -157,10 +165,7 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature over the message."""
-        return self._key().sign(message)
-
-    def _key(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.seed.reveal())
+        return self._private.sign(message)
 
 
 def _three_parts(text: str) -> tuple[str, str, bytes]:

@@ -1,86 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports that arrive together share a transaction, and each is kept or refused for itself."""
+"""Reports that wait together share a transaction, and each is kept or refused for itself."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
-from tests.factories import intake
+from django.db import IntegrityError, OperationalError, connection
+from tests.factories import intake, records
 
-from safeconduct.errors import ConflictError, UnavailableError
-from safeconduct.server.audit import services as audit
+from safeconduct.errors import UnavailableError
+from safeconduct.server.audit import inserting
 from safeconduct.server.audit.models import Commitment, Event, SubjectKey
-from safeconduct.server.intake import keeping
-from safeconduct.server.intake.models import Report
+from safeconduct.server.intake import keeping, queries, services
+from safeconduct.server.intake.drafts import Draft
+from safeconduct.server.intake.models import Door, Report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
 TOGETHER = 12
 
 
-class Gate:
-    """Holds the first group back until everyone else stands in the line, and counts the groups."""
-
-    def __init__(self, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.expected, self.sizes = expected, []
-        self._store = keeping._store
-        monkeypatch.setattr(keeping, "_store", self)
-
-    def __call__(self, drafts: Any) -> None:
-        if not self.sizes:
-            for _ in range(3000):
-                if len(keeping._line._waiting) >= self.expected:
-                    break
-                threading.Event().wait(0.01)
-        self.sizes.append(len(drafts))
-        self._store(drafts)
+def prepared(now: datetime, **changes: Any) -> Draft:
+    given: dict[str, Any] = {"mailbox": intake.address(), "door": Door.API, **changes}
+    return services.prepare(report=records.report(), now=now, **given)
 
 
-def together(now: datetime, requests: list[dict[str, Any]]) -> list[Any]:
-    def one(given: dict[str, Any]) -> Any:
-        try:
-            return intake.received(now, **given).row.pk
-        except (ConflictError, UnavailableError) as error:
-            return type(error)
-        finally:
-            connection.close()
+def test_all_that_wait_are_stored_in_one_transaction(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    store = keeping._store
+    monkeypatch.setattr(keeping, "_store", lambda drafts: (sizes.append(len(drafts)), store(drafts)))
+    drafts = [prepared(now) for _ in range(TOGETHER)]
 
-    with ThreadPoolExecutor(len(requests)) as pool:
-        return list(pool.map(one, requests))
-
-
-def test_those_who_wait_share_one_transaction(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate(TOGETHER - 1, monkeypatch)
-
-    answers = together(now, [{} for _ in range(TOGETHER)])
-
-    assert gate.sizes == [1, TOGETHER - 1]
-    assert set(answers) == set(Report.objects.values_list("pk", flat=True))
+    assert keeping.keep_all(drafts) == [None] * TOGETHER
+    assert sizes == [TOGETHER]
     for table in (Report, SubjectKey, Commitment, Event):
         assert table.objects.count() == TOGETHER
 
 
-def test_one_that_cannot_be_stored_fails_alone(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_stored_is_what_the_models_hold(now: datetime) -> None:
+    made = prepared(now, idempotency="once")
+    keeping.keep_all([made])
+
+    row = Report.objects.get()
+    for field in Report._meta.concrete_fields:
+        stored, given = getattr(row, field.attname), getattr(made.row, field.attname)
+        assert (bytes(stored) if isinstance(stored, memoryview) else stored) == given
+    assert queries.opened(row).told == records.report()
+    event = Event.objects.get()
+    assert (event.tag, event.subject, event.at, event.facts) == (
+        made.event.tag,
+        made.event.subject,
+        made.event.at,
+        made.event.facts,
+    )
+
+
+def test_one_that_cannot_be_stored_fails_alone(now: datetime) -> None:
     taken = intake.address()
     intake.received(now, mailbox=taken)
-    Gate(TOGETHER - 1, monkeypatch)
 
-    answers = together(now, [{"mailbox": taken}, *({} for _ in range(TOGETHER - 1))])
+    failures = keeping.keep_all([prepared(now), prepared(now, mailbox=taken), prepared(now)])
 
-    assert answers.count(ConflictError) == 1
-    assert Report.objects.count() == TOGETHER
-    assert Event.objects.count() == Commitment.objects.count() == TOGETHER
+    assert [type(failure) for failure in failures] == [type(None), IntegrityError, type(None)]
+    assert Report.objects.count() == Event.objects.count() == Commitment.objects.count() == 3
 
 
-def test_the_same_request_at_the_same_instant_makes_one_report(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    Gate(TOGETHER - 1, monkeypatch)
-    same = {"mailbox": intake.address(), "idempotency": "once"}
+def test_a_request_that_came_twice_makes_one_report(now: datetime) -> None:
+    failures = keeping.keep_all([prepared(now, idempotency="once"), prepared(now, idempotency="once")])
 
-    answers = together(now, [same] * TOGETHER)
-
-    assert len(set(answers)) == 1
+    assert [type(failure) for failure in failures] == [type(None), IntegrityError]
     assert Report.objects.count() == 1
 
 
@@ -88,32 +75,13 @@ def test_a_full_disk_is_told_to_everyone_who_waits(now: datetime, monkeypatch: p
     def full(*_: object) -> None:
         raise OperationalError("database or disk is full")
 
-    Gate(TOGETHER - 1, monkeypatch)
-    monkeypatch.setattr(audit, "record_all", full)
+    monkeypatch.setattr(inserting, "_values", full)
     if connection.vendor == "postgresql":
         monkeypatch.setattr("safeconduct.server.audit.writes.is_out_of_reach", lambda _: True)
 
-    answers = together(now, [{} for _ in range(TOGETHER)])
+    failures = keeping.keep_all([prepared(now) for _ in range(TOGETHER)])
 
-    assert answers == [UnavailableError] * TOGETHER
+    assert [type(failure) for failure in failures] == [UnavailableError] * TOGETHER
     assert not Report.objects.exists()
-
-
-def test_a_fault_of_ours_leaves_nobody_waiting(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(keeping, "_store", broken)
-
-    with pytest.raises(ZeroDivisionError):
-        intake.received(now)
     monkeypatch.undo()
-    assert intake.received(now).is_new
-
-
-def test_inside_a_transaction_of_the_caller_there_is_no_group(now: datetime) -> None:
-    with transaction.atomic():
-        intake.received(now)
-        transaction.set_rollback(True)
-
-    assert not Report.objects.exists()
+    assert keeping.keep_all([prepared(now)]) == [None]

@@ -2,7 +2,7 @@
 """Operations for reporters: learn what is needed, report, read and write in the mailbox, fetch the receipt."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from django.conf import settings
@@ -97,7 +97,7 @@ def send_report(
         now=now_of(request),
         idempotency=idempotency_key,
     )
-    return Status(201 if received.is_new else 200, received_out(received, request))
+    return Status(201 if received.is_new else 200, received_out(received, now_of(request)))
 
 
 @router.post(
@@ -126,7 +126,7 @@ def send_report_with_files(request: HttpRequest) -> Status[dict[str, Any]]:
         )
         if received.is_new:
             uploads.keep()
-    return Status(201 if received.is_new else 200, received_out(received, request))
+    return Status(201 if received.is_new else 200, received_out(received, now_of(request)))
 
 
 def _form_body(told: str) -> ReportIn:
@@ -215,7 +215,7 @@ def mailbox_of(body: MailboxKey) -> Report:
     return queries.mailbox(digest_of(bytes.fromhex(body.lookup)))
 
 
-def received_out(received: Received, request: HttpRequest) -> dict[str, Any]:
+def received_out(received: Received, now: datetime) -> dict[str, Any]:
     """Return a received report as the interface answers it."""
     return {
         "report_id": received.row.pk,
@@ -223,5 +223,5 @@ def received_out(received: Received, request: HttpRequest) -> dict[str, Any]:
         "acceptance_note": received.acceptance_note,
         "opening": received.opening.as_json(),
         "is_new": received.is_new,
-        "receipt_due": now_of(request) + timedelta(seconds=settings.SAFECONDUCT.beat_seconds),
+        "receipt_due": now + timedelta(seconds=settings.SAFECONDUCT.beat_seconds),
     }

@@ -68,11 +68,12 @@ def log() -> Log:
     Raises:
         ConfigurationError: the keys are missing or open to others.
     """
-    return _log(settings.SAFECONDUCT.home, settings.SAFECONDUCT.keys)
+    return _log(settings.SAFECONDUCT.home)
 
 
 @lru_cache(maxsize=8)
-def _log(home: Path, keys: Path) -> Log:
+def _log(home: Path) -> Log:
+    keys = settings.SAFECONDUCT.keys
     return Log(folder=home / FOLDER, memory=keys / MEMORY_FILE, store=DatabaseStore(), signer=key_ring().log)
 
 
@@ -84,11 +85,6 @@ def log_key() -> str:
 def commit(*, kind: EntryKind, value: bytes, now: datetime) -> None:
     """Let a commitment wait for the next beat. Call it inside the act's `atomic_write`."""
     Commitment.objects.create(kind=kind, value=value, added_at=now)
-
-
-def commit_all(waiting: Sequence[Commitment]) -> None:
-    """Let the commitments of several acts that share a transaction wait for the next beat."""
-    Commitment.objects.bulk_create(waiting)
 
 
 def beat(*, now: datetime) -> Beat:

@@ -27,9 +27,9 @@ def key_ring() -> KeyRing:
     Raises:
         ConfigurationError: there is none yet, others can read it, or a key is damaged.
     """
-    return _load(settings.SAFECONDUCT.keys)
+    return _load(settings.SAFECONDUCT.home)
 
 
 @lru_cache(maxsize=8)
-def _load(folder: Path) -> KeyRing:
-    return KeyRing.load(folder)
+def _load(_home: Path) -> KeyRing:
+    return KeyRing.load(settings.SAFECONDUCT.keys)

@@ -30,13 +30,8 @@ def record(
 def event(
     tag: EventTag, *, subject: str, actor: str = "", at: datetime, facts: Mapping[str, Fact] | None = None
 ) -> Event:
-    """Return one event that nothing has written yet, for `record_all`."""
+    """Return one event that nothing has written yet, for acts that write many rows at once."""
     return Event(tag=tag, subject=subject, actor=actor, at=at, facts=dict(facts or {}))
-
-
-def record_all(events: Sequence[Event]) -> None:
-    """Write the events of several acts that share a transaction."""
-    Event.objects.bulk_create(events)
 
 
 @atomic_write

@@ -27,6 +27,7 @@ from safeconduct.crypto.sealing import (
     unwrap_key,
     wrap_key,
 )
+from safeconduct.domain.ids import Entropy
 from safeconduct.errors import SealError
 from safeconduct.server.audit.models import SubjectKey
 from safeconduct.server.audit.ring import key_ring
@@ -50,9 +51,9 @@ def keep_key(key: DataKey, *, subject: str, now: datetime) -> None:
     wrapped_key(key, subject=subject, now=now).save(force_insert=True)
 
 
-def wrapped_key(key: DataKey, *, subject: str, now: datetime) -> SubjectKey:
+def wrapped_key(key: DataKey, *, subject: str, now: datetime, entropy: Entropy = secrets.token_bytes) -> SubjectKey:
     """Return a data key as it is stored, for acts that store many at once."""
-    wrapped = wrap_key(key, _current_epoch(now), place=_place_of_key(subject), entropy=secrets.token_bytes)
+    wrapped = wrap_key(key, _current_epoch(now), place=_place_of_key(subject), entropy=entropy)
     return SubjectKey(subject=subject, wrapped=wrapped)
 
 
@@ -103,9 +104,9 @@ def seal(plaintext: bytes, *, subject: str, place: Place) -> bytes:
     return seal_under(key_of(subject), plaintext, place=place)
 
 
-def seal_under(key: DataKey, plaintext: bytes, *, place: Place) -> bytes:
+def seal_under(key: DataKey, plaintext: bytes, *, place: Place, entropy: Entropy = secrets.token_bytes) -> bytes:
     """Return the plaintext sealed for its place with a key at hand, such as that of a subject not stored yet."""
-    return seal_field(key, plaintext, place=place, entropy=secrets.token_bytes)
+    return seal_field(key, plaintext, place=place, entropy=entropy)
 
 
 def open_sealed(sealed: bytes, *, subject: str, place: Place) -> bytes:

@@ -10,12 +10,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from io import BytesIO
 
 from django.conf import settings
 
 from safeconduct.crypto.age import pad
 from safeconduct.crypto.sealing import DataKey
 from safeconduct.domain.event import EventTag
+from safeconduct.domain.ids import Entropy, IdKind, new_id
 from safeconduct.domain.report import Report as ToldReport
 from safeconduct.domain.safe_json import canonical_json
 from safeconduct.formats import native
@@ -34,6 +36,7 @@ from safeconduct.server.intake.storage import StoredFile
 GRACE = timedelta(minutes=5)
 """More than a report may wait for a derivation, for the write lock, and for a beat that takes long."""
 HOUR = timedelta(hours=1)
+CHANCE = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +65,28 @@ def coarse(now: datetime) -> datetime:
     return now.replace(minute=0, second=0, microsecond=0)
 
 
+def chance(size: int = CHANCE) -> Entropy:
+    """Return a source of random bytes that asks the system once for many.
+
+    Each question to the system lets another thread run first, and a report asks some twenty times.
+    """
+    pool = BytesIO(secrets.token_bytes(size))
+
+    def take(length: int) -> bytes:
+        found = pool.read(length)
+        return found if len(found) == length else secrets.token_bytes(length)
+
+    return take
+
+
 def draft(
     report: ToldReport, *, mailbox: MailboxAddress, door: Door, now: datetime, files: Sequence[StoredFile], key: DataKey
 ) -> Draft:
     """Return the rows of a report: its body sealed, its commitment promised under a signature."""
-    told, digests = native.plain(report), [file.sha256 for file in files]
-    value, opening = commit(told, digests, entropy=secrets.token_bytes, log_key=ledger.log_key())
+    entropy, told, digests = chance(), native.plain(report), [file.sha256 for file in files]
+    value, opening = commit(told, digests, entropy=entropy, log_key=ledger.log_key())
     row = Report(
+        id=new_id(IdKind.REPORT, entropy),
         door=door,
         mode=report.reporter.mode,
         received_at=coarse(now),
@@ -81,12 +99,12 @@ def draft(
         has_bundle=any(file.is_bundle for file in files),
     )
     content = packed(told, files=digests, opening=opening)
-    row.body = vault.seal_under(key, content, place=body_place(row.pk))
+    row.body = vault.seal_under(key, content, place=body_place(row.pk), entropy=entropy)
     facts: dict[str, audit.Fact] = {"door": door, "files": len(files)}
     return Draft(
         row=row,
         attachments=tuple(attachment(row, file, key=key, now=now) for file in files),
-        key=vault.wrapped_key(key, subject=row.pk, now=now),
+        key=vault.wrapped_key(key, subject=row.pk, now=now, entropy=entropy),
         commitment=Commitment(kind=EntryKind.RECEIPT, value=value, added_at=coarse(now)),
         event=audit.event(EventTag.REPORT_RECEIVED, subject=row.pk, at=coarse(now), facts=facts),
         opening=opening,

@@ -30,7 +30,7 @@ from safeconduct.server.audit import vault
 from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.intake import drafts, keeping, queries
-from safeconduct.server.intake.drafts import MailboxAddress, coarse
+from safeconduct.server.intake.drafts import Draft, MailboxAddress, coarse
 from safeconduct.server.intake.models import (
     Direction,
     Door,
@@ -81,11 +81,7 @@ def receive(
         NotPermittedError: files come with material that may not be stored.
         ConflictError: the mailbox is taken, or the idempotency key was used for another report.
     """
-    _require_answers(report)
-    _require_storable(report, files)
-    sealing_key = key or DataKey.generate(secrets.token_bytes)
-    made = drafts.draft(report, mailbox=mailbox, door=door, now=now, files=files, key=sealing_key)
-    made.row.idempotency = _marker(idempotency)
+    made = prepare(report=report, mailbox=mailbox, door=door, now=now, files=files, key=key, idempotency=idempotency)
     try:
         keeping.keep(made)
     except IntegrityError as error:
@@ -93,6 +89,35 @@ def receive(
         if earlier is not None:
             return _again(earlier, report, mailbox=mailbox, files=files)
         raise ConflictError("this mailbox has a report already", hint="make a new codename for a new report") from error
+    return as_received(made)
+
+
+def prepare(
+    *,
+    report: ToldReport,
+    mailbox: MailboxAddress,
+    door: Door,
+    now: datetime,
+    files: Sequence[StoredFile] = (),
+    key: DataKey | None = None,
+    idempotency: str = "",
+) -> Draft:
+    """Return what `receive` stores, checked, sealed and signed; nothing is stored yet.
+
+    Raises:
+        IncompleteError: as `receive`.
+        NotPermittedError: as `receive`.
+    """
+    _require_answers(report)
+    _require_storable(report, files)
+    sealing_key = key or DataKey.generate(secrets.token_bytes)
+    made = drafts.draft(report, mailbox=mailbox, door=door, now=now, files=files, key=sealing_key)
+    made.row.idempotency = _marker(idempotency)
+    return made
+
+
+def as_received(made: Draft) -> Received:
+    """Return the answer to a report that was stored for the first time."""
     return Received(row=made.row, acceptance_note=made.row.acceptance_note, opening=made.opening, is_new=True)
 
 

@@ -16,7 +16,9 @@ from django.http.response import HttpResponseBase
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
-IDENTIFYING = ("REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "REMOTE_USER", "HTTP_USER_AGENT", "HTTP_FORWARDED")
+IDENTIFYING = frozenset(
+    {"REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "REMOTE_USER", "HTTP_USER_AGENT", "HTTP_FORWARDED", "asgi.scope"}
+)
 IDENTIFYING_STARTS = (
     "HTTP_X_",
     "HTTP_SEC_CH_",
@@ -54,6 +56,13 @@ FAILED = 500
 log = logging.getLogger("safeconduct.request")
 
 
+def headers() -> dict[str, str]:
+    """Return the headers of every answer."""
+    if not settings.SECURE_HSTS_SECONDS:
+        return HEADERS
+    return HEADERS | {"Strict-Transport-Security": f"max-age={settings.SECURE_HSTS_SECONDS}"}
+
+
 class Blindfold:
     """Removes from the request what tells who asks, before anything downstream can read it.
 
@@ -84,10 +93,8 @@ class SecurityHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer with every header of the table."""
         response = self.get_response(request)
-        for name, value in HEADERS.items():
+        for name, value in headers().items():
             response.headers.setdefault(name, value)
-        if settings.SECURE_HSTS_SECONDS:
-            response.headers.setdefault("Strict-Transport-Security", f"max-age={settings.SECURE_HSTS_SECONDS}")
         return response
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The web server: gunicorn with threads, its settings in code, and the background work beside it.
+"""The web server: gunicorn with an event loop and threads, its settings in code, and the background work beside it.
 
 On SQLite there is one process that serves, and the background work is a thread of it. Nothing is logged by gunicorn
 itself, because its lines hold addresses; each request is told by our own log.
@@ -17,11 +17,11 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker as WebWorker
 
+from safeconduct.server.project.asgi import application
 from safeconduct.server.project.config import Config
 from safeconduct.server.project.locks import hold
 from safeconduct.server.project.logs import JsonLines
 from safeconduct.server.project.worker import Worker, take_over, tasks
-from safeconduct.server.project.wsgi import application
 
 log = logging.getLogger("safeconduct.serve")
 WORKER_LOCK = "worker.lock"
@@ -78,8 +78,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         settings = {
             "bind": self._config.bind,
             "workers": self._config.processes,
-            "threads": self._config.threads,
-            "worker_class": "gthread",
+            "worker_class": "asgi",
             "timeout": 120,
             "graceful_timeout": STOP_SECONDS,
             "keepalive": 15,
@@ -96,8 +95,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Return the WSGI application."""
-        return application
+        """Return the ASGI application."""
+        return application(threads=self._config.threads)
 
 
 def serve(config: Config) -> None:

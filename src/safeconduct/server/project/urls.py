@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("api/", include("safeconduct.server.api.urls")),
     path("log/<path:name>", views.log_file, name="log"),
     path("", include("safeconduct.server.parties.urls")),
     path("", include("safeconduct.server.outbox.urls")),
@@ -24,7 +25,6 @@ urlpatterns = [
     path("cases/", include("safeconduct.server.clock.urls")),
     path("campaigns/", include("safeconduct.server.campaigns.urls")),
     path("measures/", include("safeconduct.server.metrics.urls")),
-    path("api/", include("safeconduct.server.api.urls")),
 ]
 
 handler400 = "safeconduct.server.project.views.bad_request"

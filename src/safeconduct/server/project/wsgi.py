@@ -6,5 +6,4 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "safeconduct.server.project.settings")
-
 application = get_wsgi_application()
