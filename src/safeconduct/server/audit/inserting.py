@@ -55,7 +55,7 @@ def _plan(model: type[models.Model], _vendor: str) -> tuple[str, str, Fields]:
     """Return the start of the statement, the marks of one row, and the fields."""
     fields = [field for field in model._meta.local_concrete_fields if not isinstance(field, models.AutoField)]
     quote = connection.ops.quote_name
-    names = ", ".join(quote(field.column) for field in fields)
+    names = ", ".join(quote(field.db_column or field.attname) for field in fields)
     start = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES "  # noqa: S608  # names of our own models
     mark = f"({', '.join(['%s'] * len(fields))})"
     return start, mark, tuple((field.attname, field.get_db_prep_save) for field in fields)

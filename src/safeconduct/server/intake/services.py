@@ -85,7 +85,7 @@ def receive(
     try:
         keeping.keep(made)
     except IntegrityError as error:
-        earlier = _earlier(made.row.idempotency)
+        earlier = _earlier(_marker(idempotency))
         if earlier is not None:
             return _again(earlier, report, mailbox=mailbox, files=files)
         raise ConflictError("this mailbox has a report already", hint="make a new codename for a new report") from error
