@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from safeconduct.cli import (
+    campaigns,
     convert,
     coordination,
     ledger,
@@ -17,6 +18,7 @@ from safeconduct.cli import (
     triage,
     upkeep,
     verify,
+    watch,
 )
 from safeconduct.cli.output import ExitCode, complain
 from safeconduct.errors import SafeconductError
@@ -31,6 +33,8 @@ app = typer.Typer(
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(verify.app, name="verify")
 app.add_typer(targets.app, name="target")
+app.add_typer(campaigns.app, name="campaign")
+watch.register(app)
 operation.register(app)
 upkeep.register(app)
 coordination.register(app)
