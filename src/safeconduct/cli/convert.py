@@ -21,22 +21,23 @@ import typer
 from rich.progress import wrap_file
 
 from safeconduct.cli.evidence_files import BUNDLED, EVIDENCE, Imported, read_file
+from safeconduct.cli.handing_out import WRITERS, handout_of, write_folder
 from safeconduct.cli.output import JsonFlag, answer, progress_console
 from safeconduct.cli.whole_files import write_whole
 from safeconduct.domain.safe_json import printable
 from safeconduct.errors import NotFoundError
 from safeconduct.formats.base import Level, Loss, Remark, Writing
 from safeconduct.formats.catalog import TITLES, FormatName, format_of
-from safeconduct.formats.detection import detected
+from safeconduct.formats.detection import detected, holds_bundle
 from safeconduct.formats.evidence import HitWhen, ReadOptions
 from safeconduct.formats.jsonl import fields_of
-from safeconduct.verification.bundle import write_bundle
+from safeconduct.verification.bundle import read_bundle, write_bundle
 
 SHOWN_LOSSES: Final = 20
 
 
 class SourceName(StrEnum):
-    """What a file may be: a format, or `auto` to look into it."""
+    """What a file may be: a format, a reproduction bundle, or `auto` to look into it."""
 
     AUTO = "auto"
     NATIVE = "native"
@@ -49,11 +50,15 @@ class SourceName(StrEnum):
     MODELSCAN = "modelscan"
     PICKLESCAN = "picklescan"
     JSONL = "jsonl"
+    BUNDLE = "bundle"
 
 
 SourceOption = Annotated[SourceName, typer.Option("--from", help="What the file is; auto looks into it.")]
 TargetOption = Annotated[FormatName, typer.Option("--to", help="What it shall become.")]
-OutOption = Annotated[Path | None, typer.Option(help="Where to write the document; standard output without it.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(help="Where to write the document, standard output without it; for a bundle the new folder."),
+]
 LossOption = Annotated[Path | None, typer.Option(help="Where to write the loss report as JSON.")]
 BundleOption = Annotated[
     Path | None,
@@ -71,6 +76,9 @@ ThresholdOption = Annotated[
 ]
 FieldOption = Annotated[
     list[str] | None, typer.Option("--field", metavar="NAME=/POINTER", help="From jsonl: where a field stands.")
+]
+VariantsOption = Annotated[
+    int, typer.Option(min=1, max=10_000, help="From a bundle: at most so many variants of each family.")
 ]
 
 
@@ -110,9 +118,13 @@ def convert(
     hit_when: HitWhenOption = None,
     threshold: ThresholdOption = 0.5,
     field: FieldOption = None,
+    variants: VariantsOption = 50,
     as_json: JsonFlag = False,
 ) -> None:
     """Convert a file from one format to another and tell what could not be carried."""
+    if source is SourceName.BUNDLE or (source is SourceName.AUTO and _is_bundle(file)):
+        _hand_out(file, target, out=out, loss=loss, variants=variants, as_json=as_json)
+        return
     now = datetime.now(UTC)
     options = ReadOptions(hit_when=hit_when, threshold=threshold, fields=fields_of(field or []))
     with _opened(file) as stream:
@@ -129,6 +141,34 @@ def convert(
     if out is not None:
         write_whole(out, writing.data)
     _tell(done, out=out, bundle=bundle, as_json=as_json)
+
+
+def _is_bundle(file: Path) -> bool:
+    """Say whether the file is a folder or an archive that holds a bundle."""
+    if file.is_dir():
+        return True
+    with _opened(file) as stream:
+        return holds_bundle(stream)
+
+
+def _hand_out(
+    file: Path, target: FormatName, *, out: Path | None, loss: Path | None, variants: int, as_json: bool
+) -> None:
+    """Write the disclosed part of a bundle as a folder that another tool runs."""
+    writer = WRITERS.get(target)
+    if writer is None:
+        raise typer.BadParameter(f"a bundle becomes {', '.join(sorted(WRITERS))}", param_hint="--to")
+    if out is None:
+        raise typer.BadParameter("name the new folder", param_hint="--out")
+    handout = handout_of(read_bundle(file), per_family=variants)
+    made = writer(handout)
+    write_folder(made, out)
+    if loss is not None:
+        write_whole(loss, (json.dumps(made.loss.as_dict(), indent=2, ensure_ascii=False) + "\n").encode())
+    facts = {"from": "bundle", "bundle_id": handout.bundle_id, "out": str(out), "cases": len(handout.cases)}
+    lines = [f"Wrote {out} with {len(handout.cases)} variants of the disclosed part.", *_lost(made.loss)]
+    told = {**facts, "files": sorted(made.files), "loss": made.loss.as_dict()}
+    answer(told, as_json=as_json, text="\n".join(map(printable, lines)))
 
 
 def _require_fitting(name: FormatName, *, bundle: Path | None, rows: Path | None) -> None:
@@ -193,14 +233,18 @@ def _account(done: _Conversion, *, out: Path | None, bundle: Path | None) -> Ite
     if bundle is not None:
         yield f"Wrote the draft bundle {bundle}, id {done.bundle_id}."
     for loss in done.losses:
-        if loss.source_format == loss.target_format:
-            continue
-        lost = loss.lost
-        carried = f"{len(loss.entries) - len(lost)} fields carried, " if len(loss.entries) > len(lost) else ""
-        yield f"{loss.source_format} to {loss.target_format}: {carried}{len(lost)} not carried."
-        yield from (f"  {entry.source} ({entry.fate.value}): {entry.reason}" for entry in lost[:SHOWN_LOSSES])
-        if len(lost) > SHOWN_LOSSES:
-            yield f"  and {len(lost) - SHOWN_LOSSES} more; --loss FILE tells all"
+        if loss.source_format != loss.target_format:
+            yield from _lost(loss)
     for remark in done.remarks:
         word = "Error" if remark.level is Level.ERROR else "Note"
         yield f"{word}: {remark.at + ': ' if remark.at else ''}{remark.message}"
+
+
+def _lost(loss: Loss) -> Iterator[str]:
+    """Yield what one conversion lost, line by line."""
+    lost = loss.lost
+    carried = f"{len(loss.entries) - len(lost)} fields carried, " if len(loss.entries) > len(lost) else ""
+    yield f"{loss.source_format} to {loss.target_format}: {carried}{len(lost)} not carried."
+    yield from (f"  {entry.source} ({entry.fate.value}): {entry.reason}" for entry in lost[:SHOWN_LOSSES])
+    if len(lost) > SHOWN_LOSSES:
+        yield f"  and {len(lost) - SHOWN_LOSSES} more; --loss FILE tells all"

@@ -118,7 +118,7 @@ class _Log:
             _refuse(f"the sample {shown(name)} stands twice with epoch {epoch}")
         self.samples.add((name, epoch))
         self.errors += bool(sample.get("error"))
-        family = text_of(self.eval, "task") or "inspect"
+        family = self._family(sample)
         scores = table_of(sample.get("scores")) or dict.fromkeys(self._scorers())
         prompt = prompt_of(sample)
         for scorer, score in scores.items():
@@ -136,6 +136,12 @@ class _Log:
                         checks=self._checks(judge, sample) if is_hit else (),
                     )
                 )
+
+    def _family(self, sample: Table) -> str:
+        """Return the task, or in a task that we wrote the family of the variant."""
+        is_ours = inside(self.eval, "metadata", HIT_WHEN) is not None
+        told = name_of(inside(table_of(sample.get("metadata")), "family")) if is_ours else ""
+        return told or text_of(self.eval, "task") or "inspect"
 
     def _scorers(self) -> list[str]:
         """Return the judges of a sample that was not scored."""
