@@ -21,6 +21,7 @@ from safeconduct.domain.bundle import Adapter, Bundle, Speaker
 from safeconduct.domain.observed import HttpForm, HttpMethod
 from safeconduct.domain.script import Tool, ToolCall, ToolParameter
 from safeconduct.errors import MalformedError, TargetError
+from safeconduct.verification.broker import plain_client
 from safeconduct.verification.bundle.checks import check_bundle
 from safeconduct.verification.targets import Answer, Target, target_for
 from safeconduct.verification.targets.http import require_form
@@ -215,3 +216,7 @@ def test_a_scripted_call_is_put_into_the_assistants_mouth() -> None:
     _, said, result = server.asked[-1]["messages"][-3:]
     assert said["tool_calls"][0]["function"] == {"name": "read_mail", "arguments": '{"box":"in"}'}
     assert result == {"role": "tool", "tool_call_id": "step_1", "content": "One new mail."}
+
+
+def test_only_the_grant_says_how_long_an_answer_may_take() -> None:
+    assert set(plain_client().timeout.as_dict().values()) == {None}
