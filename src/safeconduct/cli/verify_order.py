@@ -171,6 +171,7 @@ def order_facts(order: Order) -> dict[str, Json]:
         "criterion": criterion_terms(terms.criterion),
         "criterion_sha256": criterion_sha256(terms.criterion),
         "prices": prices_facts(terms.prices),
+        "approved_code": list[Json](sorted(terms.approved_code)),
         "patched": _option_facts(order.patched),
         "unpatched": _option_facts(order.unpatched),
         "secret_env": order.reach.secret_env,
@@ -206,6 +207,7 @@ def read_order(facts: Mapping[str, Json], bundle: Bundle) -> Order:
         held_out=HeldOut(salt=_hex(fields, "salt"), seed=_hex(fields, "seed")),
         campaign=fields.text("campaign", limit=200),
         prices=fields.one("prices", read_prices),
+        approved_code=frozenset(fields.texts("approved_code", most=100, default=True, limit=64)),
     )
     frozen = (bundle_id, fields.text("criterion_sha256", limit=64), fields.text("commitment", limit=64))
     if frozen != (bundle.id, criterion_sha256(terms.criterion), terms.commitment):

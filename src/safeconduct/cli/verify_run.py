@@ -76,6 +76,7 @@ def run(
     price: options.PriceOption = "",
     unpatched_price: options.UnpatchedPrice = "",
     engine: options.Engine = options.EngineName.LOCAL,
+    approve_code: options.ApproveCode = None,
     progress: options.Show = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -83,6 +84,7 @@ def run(
     read = read_bundle(path)
     prices = Prices(unpatched=price_of(unpatched_price or price), patched=price_of(price))
     terms = _terms(read, seed=seed, max_calls=max_calls, tolerance=tolerance, prices=prices)
+    terms = replace(terms, approved_code=frozenset(approve_code or ()))
     after = TargetOption(place=target, model=model, entry=entry)
     before = TargetOption(place=unpatched or target, model=unpatched_model or read.target.model, entry=unpatched_entry)
     reach = Reach(secret_env=secret_env, allow_private=allow_private, width=width)
