@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from safeconduct.cli.handing_out import handout_of, write_folder
 from safeconduct.cli.main import app
 from safeconduct.domain.bundle import Family, Mutator, MutatorName, Seed, SeedPart, Slot
+from safeconduct.domain.report import MayTrain
 from safeconduct.domain.script import Carry
 from safeconduct.errors import ConflictError, MalformedError, UnavailableError
 from safeconduct.formats.handout import Folder
@@ -70,7 +71,7 @@ def test_it_speaks_json_and_writes_the_losses(tmp_path: Path) -> None:
 
     assert told["from"] == "bundle"
     assert told["bundle_id"] == read_bundle(EXAMPLE).id
-    assert told["files"] == ["garak.yaml"]
+    assert told["files"] == ["garak.yaml", "terms.json"]
     assert told["loss"] == json.loads((tmp_path / "l").read_bytes())
 
 
@@ -141,3 +142,17 @@ def test_an_inspect_data_set_holds_the_variants_of_the_handout(tmp_path: Path) -
 
     cases = handout_of(read_bundle(EXAMPLE), per_family=4).cases
     assert read_dataset((tmp_path / "made" / "attack.jsonl").read_bytes()) == cases
+
+
+def test_a_bundle_is_handed_out_for_training_only_where_its_reporter_allows_it(tmp_path: Path) -> None:
+    refused = convert(EXAMPLE, "--to", "inspect", "--out", tmp_path / "refused", "--for-training", "--json")
+    assert refused.exit_code != 0
+    assert not (tmp_path / "refused").exists()
+
+    made = read_bundle(EXAMPLE)
+    safety = replace(made.about.safety, may_train=MayTrain.YES)
+    write_bundle(replace(made, about=replace(made.about, safety=safety)), tmp_path / "open.zip")
+    assert read_bundle(tmp_path / "open.zip").about.safety.may_train is MayTrain.YES
+    done = convert(tmp_path / "open.zip", "--to", "inspect", "--out", tmp_path / "made", "--for-training")
+    assert done.exit_code == 0, done.output
+    assert json.loads(contents(tmp_path / "made")["terms.json"])["handed_over_for"] == "training"

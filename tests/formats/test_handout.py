@@ -27,10 +27,11 @@ from safeconduct.domain.bundle import (
     Seed,
     SeedPart,
 )
+from safeconduct.domain.report import MayTrain
 from safeconduct.domain.script import CodeCheck
-from safeconduct.errors import MalformedError
+from safeconduct.errors import MalformedError, NotPermittedError
 from safeconduct.formats.garak.config import write_config as write_garak
-from safeconduct.formats.handout import Case, Folder, Handout, literal_of
+from safeconduct.formats.handout import TERMS, Case, Folder, Handout, literal_of
 from safeconduct.formats.inspect.task import ATTACK, CODE, ORACLE, read_dataset, write_task
 from safeconduct.formats.promptfoo.asserts import checks_of
 from safeconduct.formats.promptfoo.config import BENIGN, CONFIG, CONTROLS, TESTS, VARIABLE
@@ -351,3 +352,18 @@ def test_what_a_reply_must_hold_before_the_script_goes_on_is_a_loss() -> None:
     attack = replace(BUNDLE.attack, steps=(replace(step, expect=(Canary(text="ok"),)),))
 
     assert "/attack/steps/expect" in lost(write_task(handout(attack=attack)))
+
+
+@pytest.mark.parametrize("write", [write_task, write_promptfoo, write_garak])
+def test_every_folder_says_what_it_is_for(write: Any) -> None:
+    allowed = replace(BUNDLE.about, safety=replace(BUNDLE.about.safety, may_train=MayTrain.YES))
+    told = json.loads(write(handout()).files[TERMS])
+    trained = json.loads(write(replace(handout(about=allowed), for_training=True)).files[TERMS])
+
+    assert (told["handed_over_for"], told["may_train"]) == ("reproduction", "no")
+    assert (trained["handed_over_for"], trained["may_train"]) == ("training", "yes")
+
+
+def test_data_that_may_not_be_trained_on_is_not_handed_over_for_training() -> None:
+    with pytest.raises(NotPermittedError, match="does not allow to train"):
+        replace(handout(), for_training=True)

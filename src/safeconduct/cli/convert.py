@@ -9,11 +9,12 @@ disclosed part becomes a folder that Inspect, promptfoo or garak runs.
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
@@ -24,12 +25,14 @@ from safeconduct.cli.evidence_files import BUNDLED, EVIDENCE, Imported, read_fil
 from safeconduct.cli.handing_out import WRITERS, handout_of, write_folder
 from safeconduct.cli.output import JsonFlag, answer, progress_console
 from safeconduct.cli.whole_files import write_whole
+from safeconduct.domain.bundle import Bundle
 from safeconduct.domain.safe_json import printable
 from safeconduct.errors import NotFoundError
 from safeconduct.formats.base import Level, Loss, Remark, Writing
 from safeconduct.formats.catalog import TITLES, FormatName, format_of
 from safeconduct.formats.detection import detected, holds_bundle
 from safeconduct.formats.evidence import HitWhen, ReadOptions
+from safeconduct.formats.handout import Handout
 from safeconduct.formats.jsonl import fields_of
 from safeconduct.verification.bundle import read_bundle, write_bundle
 
@@ -77,6 +80,9 @@ ThresholdOption = Annotated[
 FieldOption = Annotated[
     list[str] | None, typer.Option("--field", metavar="NAME=/POINTER", help="From jsonl: where a field stands.")
 ]
+TrainingOption = Annotated[
+    bool, typer.Option("--for-training", help="From a bundle: to be trained on; refused unless its reporter allows it.")
+]
 VariantsOption = Annotated[
     int, typer.Option(min=1, max=10_000, help="From a bundle: at most so many variants of each family.")
 ]
@@ -119,11 +125,13 @@ def convert(
     threshold: ThresholdOption = 0.5,
     field: FieldOption = None,
     variants: VariantsOption = 50,
+    for_training: TrainingOption = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Convert a file from one format to another and tell what could not be carried."""
     if source is SourceName.BUNDLE or (source is SourceName.AUTO and _is_bundle(file)):
-        _hand_out(file, target, out=out, loss=loss, variants=variants, as_json=as_json)
+        taken = partial(handout_of, per_family=variants, for_training=for_training)
+        _hand_out(file, target, out=out, loss=loss, take=taken, as_json=as_json)
         return
     now = datetime.now(UTC)
     options = ReadOptions(hit_when=hit_when, threshold=threshold, fields=fields_of(field or []))
@@ -152,7 +160,13 @@ def _is_bundle(file: Path) -> bool:
 
 
 def _hand_out(
-    file: Path, target: FormatName, *, out: Path | None, loss: Path | None, variants: int, as_json: bool
+    file: Path,
+    target: FormatName,
+    *,
+    out: Path | None,
+    loss: Path | None,
+    take: Callable[[Bundle], Handout],
+    as_json: bool,
 ) -> None:
     """Write the disclosed part of a bundle as a folder that another tool runs."""
     writer = WRITERS.get(target)
@@ -160,7 +174,7 @@ def _hand_out(
         raise typer.BadParameter(f"a bundle becomes {', '.join(sorted(WRITERS))}", param_hint="--to")
     if out is None:
         raise typer.BadParameter("name the new folder", param_hint="--out")
-    handout = handout_of(read_bundle(file), per_family=variants)
+    handout = take(read_bundle(file))
     made = writer(handout)
     write_folder(made, out)
     if loss is not None:

@@ -31,11 +31,12 @@ WRITERS: Final[Mapping[FormatName, Callable[[Handout], Folder]]] = {
 _TRIES: Final = 4
 
 
-def handout_of(bundle: Bundle, *, per_family: int) -> Handout:
+def handout_of(bundle: Bundle, *, per_family: int, for_training: bool = False) -> Handout:
     """Return the disclosed part with up to so many different variants of each family.
 
     Raises:
         MalformedError: nothing can be handed out, or the script needs more than words.
+        NotPermittedError: it is for training, which the reporter does not allow.
     """
     open_part = disclosed_part(bundle)
     seed = hashlib.sha256(b"safeconduct-handout/1\n" + bundle.id.encode()).digest()
@@ -46,7 +47,9 @@ def handout_of(bundle: Bundle, *, per_family: int) -> Handout:
             lost.append(left_out(f"/attack/families/{family.name}", "a mutator of it runs code"))
         else:
             cases.extend(_drawn(open_part.attack, family, seed, count=per_family))
-    return Handout(bundle=open_part, bundle_id=bundle.id, cases=tuple(cases), left_out=tuple(lost))
+    return Handout(
+        bundle=open_part, bundle_id=bundle.id, cases=tuple(cases), left_out=tuple(lost), for_training=for_training
+    )
 
 
 def _held_out(bundle: Bundle, open_part: Bundle) -> Iterator[LossEntry]:

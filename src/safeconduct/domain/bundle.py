@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from safeconduct.domain.evidence import Criterion
 from safeconduct.domain.observed import Advantage, Cost, Event, HttpForm, InputForm, Judge, Scanner
-from safeconduct.domain.report import Tlp
+from safeconduct.domain.report import MayTrain, Tlp
 from safeconduct.domain.script import Carry, CodeCheck, CodeFile, Tool, ToolCalled
 from safeconduct.domain.weakness import FlawClass, TaxonomyRef
 
@@ -112,11 +112,12 @@ ParamValue = str | int | float | bool | tuple[str, ...] | Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Safety:
-    """How the bundle must be handled."""
+    """How the bundle must be handled, and whether whoever is given it may train on what it holds."""
 
     hazard_level: HazardLevel = HazardLevel.LOW
     handling: Tlp = Tlp.AMBER_STRICT
     contains_harmful_output: bool = False
+    may_train: MayTrain = MayTrain.NO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ reported strings and nothing else. What may not be trained on is handed over for
 
 from typing import assert_never
 
-from safeconduct.domain.report import MayTrain
+from safeconduct.domain.bundle import Safety
+from safeconduct.domain.report import MayTrain, Tlp
+from safeconduct.errors import NotPermittedError
 
 
 def may_train_now(may_train: MayTrain, *, is_disclosed: bool) -> bool:
@@ -21,3 +23,17 @@ def may_train_now(may_train: MayTrain, *, is_disclosed: bool) -> bool:
             return True
         case _:  # pragma: no cover
             assert_never(may_train)
+
+
+def require_trainable(safety: Safety) -> None:
+    """Refuse to hand a bundle over for training; what is marked TLP:CLEAR is public.
+
+    Raises:
+        NotPermittedError: its reporter does not allow that now.
+    """
+    if not may_train_now(safety.may_train, is_disclosed=safety.handling is Tlp.CLEAR):
+        raise NotPermittedError(
+            "the reporter does not allow to train on this",
+            hint="hand it over for reproduction, or ask the reporter",
+            may_train=safety.may_train.value,
+        )

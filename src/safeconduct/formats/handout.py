@@ -3,7 +3,8 @@
 
 A handout holds variants that were drawn beforehand, because no other tool knows our mutators; it is not the evidence of
 a verdict, which draws anew. What a tool cannot express is told as loss: a check left out, a family left out, a third
-outcome that becomes one of two. Nothing held out is in a handout, and no address or secret of a target.
+outcome that becomes one of two. Nothing held out is in a handout, and no address or secret of a target. Its terms say
+what it is for: reported data is trained on only if its reporter allows it, because it can be poison.
 
 A writer is pure: a handout in, files out. Text of the bundle is written as data only, never into code or templates.
 """
@@ -16,11 +17,13 @@ from typing import Final, NoReturn
 
 from safeconduct.domain.bundle import Bundle, Canary, Check, Pattern, SeedPart
 from safeconduct.domain.safe_json import Json
+from safeconduct.domain.training import require_trainable
 from safeconduct.errors import MalformedError
 from safeconduct.formats.base import Fate, Loss, LossEntry
 
 SYSTEM: Final = "system"
 USER: Final = "user"
+TERMS: Final = "terms.json"
 Said = tuple[str, str]
 
 
@@ -54,13 +57,17 @@ class Handout:
     bundle_id: str
     cases: tuple[Case, ...]
     left_out: tuple[LossEntry, ...] = ()
+    for_training: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a bundle with held-out seeds, and an empty handout.
+        """Refuse a bundle with held-out seeds, an empty handout, and data that may not be trained on for training.
 
         Raises:
             MalformedError: it holds what the vendor may not see, or nothing to send.
+            NotPermittedError: it is for training, which the reporter does not allow.
         """
+        if self.for_training:
+            require_trainable(self.bundle.about.safety)
         if any(seed.part is SeedPart.HELD_OUT for seed in self.bundle.attack.seeds):
             raise MalformedError("a handout holds no held-out seeds", hint="take the disclosed part")
         if not self.cases:
@@ -78,7 +85,23 @@ class Folder:
 def folder(handout: Handout, files: Mapping[str, bytes], *, target: str, lost: Iterable[LossEntry]) -> Folder:
     """Return the folder with the losses of the caller and of the writer."""
     entries = (*handout.left_out, *_always_lost(handout), *lost)
-    return Folder(files=files, loss=Loss(source_format="bundle", target_format=target, entries=entries))
+    return Folder(
+        files={**files, TERMS: _terms(handout)},
+        loss=Loss(source_format="bundle", target_format=target, entries=entries),
+    )
+
+
+def _terms(handout: Handout) -> bytes:
+    """Return what the recipient may do with the files: they go to people who train models."""
+    safety = handout.bundle.about.safety
+    terms: Json = {
+        "bundle": handout.bundle_id,
+        "handed_over_for": "training" if handout.for_training else "reproduction",
+        "may_train": safety.may_train.value,
+        "handling": safety.handling.value,
+        "hazard_level": safety.hazard_level.value,
+    }
+    return document(terms)
 
 
 def left_out(source: str, reason: str) -> LossEntry:

@@ -33,7 +33,7 @@ from safeconduct.domain.bundle import (
 )
 from safeconduct.domain.evidence import Criterion
 from safeconduct.domain.observed import InputForm
-from safeconduct.domain.report import Tlp
+from safeconduct.domain.report import MayTrain, Tlp
 from safeconduct.domain.script import CodeCheck, ToolCalled
 from safeconduct.domain.weakness import FlawClass, TaxonomyRef
 from safeconduct.verification.bundle.observed import OBSERVED, read_calibration, read_http
@@ -78,6 +78,7 @@ def _safety(fields: Fields) -> Safety:
         hazard_level=fields.choice("hazard_level", HazardLevel, HazardLevel.LOW),
         handling=fields.choice("handling", Tlp, Tlp.AMBER_STRICT),
         contains_harmful_output=fields.flag("contains_harmful_output", default=False),
+        may_train=fields.choice("may_train", MayTrain, MayTrain.NO),
     )
 
 

@@ -25,10 +25,12 @@ from safeconduct.domain.bundle import (
     Oracle,
     ParamValue,
     Pattern,
+    Safety,
     Step,
     TargetSpec,
 )
 from safeconduct.domain.observed import Advantage, Cost, Event, InputForm, Judge, Scanner
+from safeconduct.domain.report import MayTrain
 from safeconduct.domain.safe_json import Json
 from safeconduct.domain.script import CodeCheck, Tool, ToolCalled
 from safeconduct.verification.bundle.observed import http_json, observed_json
@@ -73,12 +75,18 @@ def _about(about: About) -> dict[str, Json]:
         "case_id": about.case_id,
         "author_key_id": about.author_key_id,
         "license": about.license,
-        "safety": {
-            "hazard_level": about.safety.hazard_level.value,
-            "handling": about.safety.handling.value,
-            "contains_harmful_output": about.safety.contains_harmful_output,
-        },
+        "safety": _safety(about.safety),
     }
+
+
+def _safety(safety: Safety) -> dict[str, Json]:
+    """Return how the bundle must be handled; the default for training is left out, as older bundles have none."""
+    document: dict[str, Json] = {
+        "hazard_level": safety.hazard_level.value,
+        "handling": safety.handling.value,
+        "contains_harmful_output": safety.contains_harmful_output,
+    }
+    return document if safety.may_train is MayTrain.NO else document | {"may_train": safety.may_train.value}
 
 
 def _target(target: TargetSpec) -> dict[str, Json]:
