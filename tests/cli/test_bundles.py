@@ -9,9 +9,11 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
-from tests.verification.bundles import leak_bundle
+from tests.verification.bundles import CANARY, family, leak_bundle
+from tests.verification.endpoint import endpoint
 
-from safeconduct.domain.bundle import About, Oracle, Pattern
+from safeconduct.domain.bundle import About, Mutator, MutatorName, Oracle, Pattern
+from safeconduct.domain.script import CodeFile
 from safeconduct.verification.bundle import read_bundle, write_bundle
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "leaked-secret"
@@ -148,3 +150,24 @@ def test_a_file_that_a_bundle_does_not_have_has_no_schema(name: str) -> None:
 
     assert result.returncode == 4
     assert "attack.json" in result.stderr
+
+
+def test_a_bundle_with_code_runs_and_is_checked_with_its_approval_alone(tmp_path: Path) -> None:
+    file = CodeFile(name="spell.py", text="def mutate(turns, seed):\n    return [' '.join(turn) for turn in turns]\n")
+    chain = Mutator(name=MutatorName.CODE, params={"file": "spell.py"})
+    bundle = leak_bundle(code=(file,), benign=())
+    write_bundle(replace(bundle, attack=replace(bundle.attack, families=(family("f", chain),))), tmp_path / "b.zip")
+
+    with endpoint(canary=CANARY, rate=1.0) as server:
+        run = ("run", tmp_path / "b.zip", "--target", server.url, "--model", "m", "--allow-private")
+        refused = verify(*run)
+        done = verify(*run, "--approve-code", file.sha256, "--out", tmp_path / "out")
+    certificate = ("certificate", tmp_path / "out" / "certificate.json", "--bundle", tmp_path / "b.zip")
+    unapproved, checked = verify(*certificate), verify(*certificate, "--approve-code", file.sha256)
+
+    assert refused.returncode == 4
+    assert "nobody has approved" in refused.stderr
+    assert done.returncode == 1, done.stderr
+    assert unapproved.returncode == 4
+    assert checked.returncode == 1, checked.stderr
+    assert "variants were drawn again alike" in checked.stdout

@@ -244,3 +244,5 @@ def test_a_campaign_with_approved_code_comes_to_a_verdict_that_can_be_drawn_agai
     assert {trial.mutators for trial in trials} == {("code",)}
     with pytest.raises(NotPermittedError):
         require_draws(fixed.bundle, fixed.criterion, fixed.drawn_from, trials)
+    with CodeRunner(fixed.bundle.code, approved=fixed.approved_code, limits=LIMITS) as code:
+        assert require_draws(fixed.bundle, fixed.criterion, fixed.drawn_from, trials, code=code.change) == len(trials)

@@ -55,11 +55,12 @@ def certificate(
     key: options.KeyOption = None,
     bundle_path: options.BundleOption = None,
     earlier: Earlier = None,
+    approve_code: options.ApproveCode = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Recompute a certificate from its trials, offline. Without --key, a key found beside it proves no signer."""
     bundle = read_bundle(bundle_path) if bundle_path else None
-    check = _check(path, trials=trials, key=key, bundle=bundle)
+    check = _check(path, trials=trials, key=key, bundle=bundle, approved=frozenset(approve_code or ()))
     require_unused(check, [_check(other, trials=None, key=None, bundle=None) for other in earlier or ()])
     answer(_facts(check, key=key), as_json=as_json, text="\n".join(_lines(check, key=key)))
     raise typer.Exit(EXIT_CODES[check.verdict])
@@ -82,12 +83,20 @@ def merge(
     raise typer.Exit(EXIT_CODES[found.verdict])
 
 
-def _check(path: Path, *, trials: Path | None, key: str | None, bundle: Bundle | None) -> CertificateCheck:
+def _check(
+    path: Path,
+    *,
+    trials: Path | None,
+    key: str | None,
+    bundle: Bundle | None,
+    approved: frozenset[str] = frozenset(),
+) -> CertificateCheck:
     return verify_certificate(
         read_limited(path, CERTIFICATE_LIMIT),
         read_limited(trials or path.with_name(TRIALS_FILE), TRIALS_LIMIT),
         verifier_keys(key, beside=path),
         bundle=bundle,
+        approved_code=approved,
     )
 
 

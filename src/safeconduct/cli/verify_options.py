@@ -42,6 +42,10 @@ Width = Annotated[int, typer.Option("--width", min=1, max=64, help="Calls in fli
 SignWith = Annotated[Path | None, typer.Option("--sign-with", help="File with the signing key; default: a fresh key.")]
 TrialsFile = Annotated[Path | None, typer.Option("--trials", help="The trials; default: trials.jsonl beside it.")]
 BundleOption = Annotated[Path | None, typer.Option("--bundle", help="The bundle, to draw every variant again.")]
+ApproveCode = Annotated[
+    list[str] | None,
+    typer.Option("--approve-code", metavar="SHA256", help="Let this code of the bundle run in the sandbox."),
+]
 JournalOption = Annotated[
     Path | None,
     typer.Option("--journal", help="New file for the journal: with it Ctrl-C pauses, and `verify resume` goes on."),

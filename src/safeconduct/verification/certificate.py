@@ -31,10 +31,12 @@ from safeconduct.domain.evidence import Trial, Verdict
 from safeconduct.domain.safe_json import Json, canonical_json, read_object
 from safeconduct.errors import ConflictError, MalformedError, VerificationError
 from safeconduct.verification.binding import bound
+from safeconduct.verification.code_runner import CodeRunner
 from safeconduct.verification.findings import VerdictReport
 from safeconduct.verification.oracles import PreparedOracle
 from safeconduct.verification.outlook import Change, outlook
 from safeconduct.verification.predicate import (
+    FIRST,
     FORMS,
     PREDICATE_TYPE,
     CampaignFacts,
@@ -46,6 +48,7 @@ from safeconduct.verification.predicate import (
     statement_of,
 )
 from safeconduct.verification.sampling import require_draws
+from safeconduct.verification.schedule import require_schedule
 from safeconduct.verification.trials import read_trials
 from safeconduct.verification.variants import require_commitment
 from safeconduct.verification.verdict import Deliberation
@@ -100,11 +103,19 @@ def make_certificate(facts: CampaignFacts, trials: Collection[Trial], signer: Si
 
 
 def verify_certificate(
-    envelope: bytes, trials: bytes, keys: Sequence[VerifyKey], *, bundle: Bundle | None = None
+    envelope: bytes,
+    trials: bytes,
+    keys: Sequence[VerifyKey],
+    *,
+    bundle: Bundle | None = None,
+    approved_code: frozenset[str] = frozenset(),
 ) -> CertificateCheck:
     """Recompute a certificate from its trials and return what it says; with the bundle, draw the variants again.
 
+    Variants that are made by code of the bundle are drawn again if the code's SHA-256 is among the approved.
+
     Raises:
+        NotPermittedError: the bundle holds code that is not approved.
         VerificationError: the signature, the trials, a number or a word of the certificate does not hold.
         MalformedError: the envelope, its statement or the trials cannot be read.
         IncompleteError: a fact is missing.
@@ -125,6 +136,7 @@ def verify_certificate(
     known = read_trials(trials)
     _require_equal(predicate_of(facts, known), statement.predicate)
     deliberation = deliberation_of(facts, known)
+    _require_course(facts, known, deliberation)
     found = report_of(facts, deliberation)
     return CertificateCheck(
         facts=facts,
@@ -132,7 +144,7 @@ def verify_certificate(
         deliberation=deliberation,
         statement=statement_of(facts, found),
         trials=known,
-        draws=None if bundle is None else _draw_again(facts, known, bundle),
+        draws=None if bundle is None else _draw_again(facts, known, bundle, approved_code),
         signer=signer,
     )
 
@@ -164,19 +176,37 @@ def _subjects(facts: CampaignFacts) -> tuple[Subject, ...]:
     )
 
 
-def _draw_again(facts: CampaignFacts, trials: tuple[Trial, ...], bundle: Bundle) -> int:
+def _require_course(facts: CampaignFacts, trials: tuple[Trial, ...], end: Deliberation) -> None:
+    """Refuse calls that the rule would not have made, and an early end without a reason; the first form knew none."""
+    if facts.form == FIRST:
+        return
+    start = Deliberation.begin(facts.criterion, families=facts.families, benign=facts.benign)
+    require_schedule(start, trials, width=facts.width)
+    if not end.is_over and not facts.halted:
+        raise VerificationError(
+            "the campaign ends before its verdict and does not say why",
+            hint="trials at its end may have been dropped",
+        )
+
+
+def _draw_again(facts: CampaignFacts, trials: tuple[Trial, ...], bundle: Bundle, approved: frozenset[str]) -> int:
+    with CodeRunner(bundle.code, approved=approved, limits=bundle.limits) as code:
+        _require_bundle(facts, bundle, code)
+        drawn_from = bound(facts.reveal, campaign=facts.campaign)
+        require_commitment(bundle.attack, drawn_from, commitment=facts.commitment)
+        return require_draws(bundle, facts.criterion, drawn_from, trials, code=code.change)
+
+
+def _require_bundle(facts: CampaignFacts, bundle: Bundle, code: CodeRunner) -> None:
     families = tuple(family.name for family in bundle.attack.families)
     same = (
         bundle.id == facts.bundle_sha256
-        and PreparedOracle(bundle.oracle).digest == facts.oracle_sha256
+        and PreparedOracle(bundle.oracle, code=code.judge).digest == facts.oracle_sha256
         and families == facts.families
         and bool(bundle.benign) is facts.benign
     )
     if not same:
         raise VerificationError("this is not the bundle of the certificate", hint="bring the bundle of this campaign")
-    drawn_from = bound(facts.reveal, campaign=facts.campaign)
-    require_commitment(bundle.attack, drawn_from, commitment=facts.commitment)
-    return require_draws(bundle, facts.criterion, drawn_from, trials)
 
 
 def _require_exact(envelope: bytes) -> str:

@@ -114,6 +114,16 @@ class CodeRunner:
             thread.submit(loop.close).result()
             thread.shutdown()
 
+    def __enter__(self) -> Self:
+        """Nothing is started before the first call."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End all boxes."""
+        self.close()
+
     async def __aenter__(self) -> Self:
         """Nothing is started before the first call."""
         return self

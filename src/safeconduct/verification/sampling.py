@@ -114,15 +114,20 @@ def oracle_of(control: BenignControl) -> Oracle:
     return Oracle(checks=(control.check,))
 
 
-def require_draws(bundle: Bundle, criterion: Criterion, held_out: HeldOut, trials: Iterable[Trial]) -> int:
+def require_draws(
+    bundle: Bundle, criterion: Criterion, held_out: HeldOut, trials: Iterable[Trial], *, code: CodeRoom | None = None
+) -> int:
     """Make all draws of a finished campaign again and compare them with its trials; return how many there were.
+
+    `code` runs mutators that are code of the bundle.
 
     Raises:
         VerificationError: a trial carries another variant, family or chain than was drawn, or the trials do not fit
             the criterion.
         MalformedError: the bundle cannot be drawn from.
+        NotPermittedError: a mutator is code of the bundle, which has not been approved.
     """
-    sampler = Sampler(bundle, held_out.seed)
+    sampler = Sampler(bundle, held_out.seed, code=code)
     families = tuple(family.name for family in bundle.attack.families)
     deliberation = Deliberation.begin(criterion, families=families, benign=bool(bundle.benign))
     count = 0
