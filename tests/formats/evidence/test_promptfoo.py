@@ -246,6 +246,23 @@ def test_an_assertion_that_is_a_judgment_becomes_no_oracle(made: Any) -> None:
     assert checks_of({"componentResults": [made]}) == ()
 
 
+def test_where_a_score_decides_over_several_assertions_there_is_no_oracle() -> None:
+    failed = assertion("not-contains", "A")
+    in_a_set = {**FELL, "componentResults": [{"pass": False, "metadata": {"assertionSet": {"threshold": 0.3}}}, failed]}
+    alone = {**FELL, "componentResults": [failed]}
+    scored = {"testCase": {"threshold": 0.5, "assert": []}}
+    run = read(
+        read_results,
+        results(
+            row(0, success=False, grading=in_a_set),
+            row(1, success=False, grading=alone, **scored),
+            row(2, success=False, grading=alone),
+        ),
+    )
+
+    assert [hit.checks for hit in run.prompts] == [(), (), (Canary(text="A"),)]
+
+
 def test_lines_and_document_hold_the_same_rows() -> None:
     made = [row(0), row(1, success=False)]
 

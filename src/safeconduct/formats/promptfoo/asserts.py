@@ -3,7 +3,8 @@
 
 An assertion says what a good reply is, so the attack succeeded when it fails. Only assertions that forbid a text can be
 turned around: a reply that lacks what it should contain shows no particular attack. Every other assertion is a judgment
-(a model, a similarity, a script) and has no oracle here; scripts are never run.
+(a model, a similarity, a script) and has no oracle here; scripts are never run. Where a score decides over several
+assertions (a set, or a test's threshold), one that failed does not tell that the attack succeeded: no oracle either.
 """
 
 import re
@@ -18,9 +19,11 @@ PATTERN_LIMIT: Final = 2_000
 
 def checks_of(grading: Table) -> tuple[Check, ...]:
     """Return the checks that say what the failed assertions said."""
-    failed = [table_of(item) for item in list_of(grading.get("componentResults"))]
+    results = [table_of(item) for item in list_of(grading.get("componentResults"))]
+    if any("assertionSet" in table_of(result.get("metadata")) for result in results):
+        return ()
     made: list[Check] = []
-    for result in failed:
+    for result in results:
         if result.get("pass") is False:
             made.extend(_checks(table_of(result.get("assertion"))))
     return tuple(dict.fromkeys(made))

@@ -14,6 +14,7 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NoReturn
 
+from safeconduct.domain.bundle import Check
 from safeconduct.domain.evidence import TrialOutcome
 from safeconduct.domain.safe_json import Json, JsonLimits, read_json, read_lines, read_object
 from safeconduct.domain.weakness import FlawClass
@@ -125,9 +126,14 @@ class _Results:
                 outcome=outcome,
                 foreign_id=name_of(row.get("id")) or f"row {number}",
                 prompt=prompt_of(inside(row, "prompt", "raw")) if is_hit else None,
-                checks=checks_of(grading) if is_hit and self._hit_when is HitWhen.INCORRECT else (),
+                checks=self._checks(row, grading) if is_hit else (),
             )
         )
+
+    def _checks(self, row: Table, grading: Table) -> tuple[Check, ...]:
+        """Return the exact tests that failed, where each of them alone decides."""
+        is_scored = inside(table_of(row.get("testCase")), "threshold") is not None
+        return () if is_scored or self._hit_when is HitWhen.CORRECT else checks_of(grading)
 
     @property
     def _hit_when(self) -> HitWhen:
