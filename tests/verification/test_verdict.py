@@ -20,8 +20,8 @@ from tests.verification.deliberations import (
     make_trial,
 )
 
-from safeconduct.domain.evidence import Arm, Criterion, TrialOutcome, Verdict
-from safeconduct.errors import MalformedError, VerificationError
+from safeconduct.domain.evidence import Arm, Criterion, JudgeCalibration, TrialOutcome, Verdict
+from safeconduct.errors import IncompleteError, MalformedError, VerificationError
 from safeconduct.verification.findings import conclude
 from safeconduct.verification.stats.assay import AssayStanding
 from safeconduct.verification.stats.benign import BenignStanding
@@ -397,3 +397,23 @@ def test_a_campaign_over_families_at_the_tolerance_is_called_fixed_at_most_in_al
     )
 
     assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+def test_a_judge_that_errs_makes_a_fix_dearer_and_the_bound_of_the_rate_honest() -> None:
+    calibration = JudgeCalibration(positives=100, found=90)
+    judged = replace(SOON, judge=calibration)
+    exact = feed(after_assay(SOON, ("a",)), Arm.EFFICACY, [MISS] * 32, family="a")
+    same = feed(after_assay(judged, ("a",)), Arm.EFFICACY, [MISS] * 32, family="a")
+
+    assert exact.efficacy["a"].standing is Standing.FIXED
+    assert same.efficacy["a"].standing is Standing.OPEN
+    more = same.efficacy["a"].calls_needed
+    assert more == 10
+    fixed = feed(same, Arm.EFFICACY, [MISS] * more, family="a").efficacy["a"]
+    assert fixed.standing is Standing.FIXED
+    assert 0.095 < fixed.upper <= 0.1
+
+
+def test_a_judge_without_known_successes_starts_nothing() -> None:
+    with pytest.raises(IncompleteError):
+        Deliberation.begin(replace(SOON, judge=JudgeCalibration(positives=0, found=0)), families=("a",), benign=False)
