@@ -123,16 +123,7 @@ def verify_certificate(
         TooLargeError: one of the files passes its limit.
     """
     signer = _require_exact(envelope)
-    statement = open_statement(envelope, keys)
-    if statement.predicate_type not in FORMS:
-        raise VerificationError("the statement is not a certificate of a fix", hint=f"expected {PREDICATE_TYPE}")
-    facts = read_facts(statement.predicate, form=statement.predicate_type)
-    if statement.subjects != _subjects(facts):
-        raise VerificationError("the subjects of the certificate are not its targets", hint=_ALTERED)
-    if hashlib.sha256(trials).hexdigest() != statement.predicate.get("trials_sha256"):
-        raise VerificationError(
-            "these are not the trials of the certificate", hint="bring the trials.jsonl that was written with it"
-        )
+    statement, facts = _opened(envelope, trials, keys)
     known = read_trials(trials)
     _require_equal(predicate_of(facts, known), statement.predicate)
     deliberation = deliberation_of(facts, known)
@@ -147,6 +138,21 @@ def verify_certificate(
         draws=None if bundle is None else _draw_again(facts, known, bundle, approved_code),
         signer=signer,
     )
+
+
+def _opened(envelope: bytes, trials: bytes, keys: Sequence[VerifyKey]) -> tuple[Statement, CampaignFacts]:
+    """Return the statement that a key signed, of these trials, and the facts that it tells."""
+    statement = open_statement(envelope, keys)
+    if statement.predicate_type not in FORMS:
+        raise VerificationError("the statement is not a certificate of a fix", hint=f"expected {PREDICATE_TYPE}")
+    facts = read_facts(statement.predicate, form=statement.predicate_type)
+    if statement.subjects != _subjects(facts):
+        raise VerificationError("the subjects of the certificate are not its targets", hint=_ALTERED)
+    if hashlib.sha256(trials).hexdigest() != statement.predicate.get("trials_sha256"):
+        raise VerificationError(
+            "these are not the trials of the certificate", hint="bring the trials.jsonl that was written with it"
+        )
+    return statement, facts
 
 
 def require_unused(check: CertificateCheck, others: Iterable[CertificateCheck]) -> None:
