@@ -57,9 +57,10 @@ def resigned(made: Certified, predicate: dict[str, Any]) -> bytes:
     return sign_statement(replace(statement, predicate=predicate), SIGNER)
 
 
-TESTIFIED = {("tool",), ("halted",), ("patched", "fingerprint")}
+TESTIFIED = {("tool",), ("halted",), ("patched", "fingerprint"), ("schedule", "width")}
 """Words of the signer that nothing else depends on here: the tool, why it ended early, what a target says of itself
-where its digest is known. The signature alone answers for them."""
+where its digest is known, how many calls were in flight at most (which may be told as more). The signature alone answers
+for them."""
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -264,7 +265,8 @@ def test_dropped_reordered_or_picked_trials_are_refused_by_the_draws() -> None:
     picked = tuple(replace(one, number=place) for place, one in enumerate(swapped, start=1))
     forged = make_certificate(made.facts, picked, SIGNER)
 
-    assert verify_certificate(forged, write_trials(picked), KEYS).draws is None
+    with pytest.raises(VerificationError, match="dropped, added or moved"):
+        verify_certificate(forged, write_trials(picked), KEYS)
     with pytest.raises(VerificationError):
         verify_certificate(forged, write_trials(picked[:3]), KEYS)
     variant = replace(made.trials[0], variant="0" * 64)

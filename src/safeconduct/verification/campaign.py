@@ -88,7 +88,8 @@ class Terms:
 class CampaignResult:
     """What a campaign leaves: the verdict with its grounds, the trials, and what names everything that was fixed.
 
-    One that is `paused` has no verdict to certify. `abandoned` calls were in flight when it ended and are no trials.
+    One that is `paused` has no verdict to certify. `abandoned` calls were in flight when it ended and are no trials;
+    `width` is the most that there may be.
     """
 
     report: VerdictReport
@@ -106,6 +107,7 @@ class CampaignResult:
     cost: CostLedger
     paused: bool = False
     abandoned: int = 0
+    width: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,7 @@ class Campaign:
         self._submitted = 0
         self._started_at: datetime | None = None
         self._paused = False
+        self._width = 1
         self._streak: dict[bool, int] = {}
         self._answered: set[bool] = set()
 
@@ -197,11 +200,13 @@ class Campaign:
         """
         started_at = self._started_at or self._clock()
         self._tell = tell or _here
+        engine = engine or LocalEngine()
+        self._width = engine.width
         halted = ""
         async with self._code, unpatched, patched:
             try:
                 async with asyncio.timeout(self._terms.bundle.limits.wall_seconds):
-                    await (engine or LocalEngine()).run(
+                    await engine.run(
                         next_job=self._next_draw,
                         work=lambda job: self._ask(job, patched if _is_patched(job.draw.call.arm) else unpatched),
                         take=self._take,
@@ -330,6 +335,7 @@ class Campaign:
             cost=ledger_of(self._trials.all(), terms.prices),
             paused=self._paused and not halted and not self._deliberation.is_over,
             abandoned=self._submitted - self._deliberation.calls,
+            width=self._width,
         )
 
 

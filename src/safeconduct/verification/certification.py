@@ -33,6 +33,7 @@ def facts_of(
         halted=result.halted,
         campaign=terms.campaign,
         prices=terms.prices,
+        width=result.width,
         suite=suite,
     )
 

@@ -16,7 +16,7 @@ from typing import Final
 from safeconduct.domain.evidence import Criterion, Trial
 from safeconduct.domain.instants import parse_instant, utc
 from safeconduct.domain.safe_json import Json, canonical_json
-from safeconduct.errors import VerificationError
+from safeconduct.errors import UnknownValueError, VerificationError
 from safeconduct.verification import statement_first
 from safeconduct.verification.bundle.reading import read_criterion
 from safeconduct.verification.cost import NO_PRICES, Prices, ledger_facts, ledger_of, prices_facts, read_prices
@@ -24,6 +24,7 @@ from safeconduct.verification.criterion import criterion_sha256, criterion_terms
 from safeconduct.verification.fields import Fields
 from safeconduct.verification.findings import VerdictReport, report
 from safeconduct.verification.path import evidence_paths
+from safeconduct.verification.schedule import MOST_WIDTH, RULE
 from safeconduct.verification.statement import explain
 from safeconduct.verification.suite import HistoricSuite, blocked, read_suite, suite_facts
 from safeconduct.verification.trials import digest_of
@@ -59,7 +60,7 @@ class CampaignFacts:
 
     `benign` says whether the bundle carries control prompts, `halted` why the campaign ended early, if it did.
     `campaign` names it, and its draws are bound to that name (see `binding`). `suite` is what came of the earlier flaws
-    of the model family on the patched target. `form` is the kind of predicate.
+    of the model family on the patched target. `width` is the most calls in flight, `form` the kind of predicate.
     """
 
     criterion: Criterion
@@ -78,6 +79,7 @@ class CampaignFacts:
     campaign: str = ""
     prices: Prices = NO_PRICES
     suite: HistoricSuite | None = None
+    width: int = 1
     form: str = PREDICATE_TYPE
 
 
@@ -118,6 +120,7 @@ def predicate_of(facts: CampaignFacts, trials: Collection[Trial]) -> dict[str, J
         "campaign": facts.campaign,
         "cost": ledger_facts(ledger_of(trials, facts.prices)),
         "prices": prices_facts(facts.prices),
+        "schedule": {"rule": RULE, "width": facts.width},
         "suite": None if facts.suite is None else suite_facts(facts.suite),
     }
 
@@ -194,6 +197,7 @@ def read_facts(predicate: Mapping[str, object], *, form: str) -> CampaignFacts:
         campaign=fields.text("campaign", limit=200) if newer else "",
         prices=fields.one("prices", read_prices) if newer else NO_PRICES,
         suite=fields.one("suite", read_suite) if newer and fields.has("suite") else None,
+        width=fields.one("schedule", _read_schedule) if newer else 1,
         form=form,
     )
 
@@ -215,6 +219,12 @@ def _read_target(fields: Fields) -> TargetRecord:
         fingerprint=fields.text("fingerprint", limit=10_000),
         sha256=fields.text("sha256", limit=64),
     )
+
+
+def _read_schedule(fields: Fields) -> int:
+    if fields.text("rule", limit=200) != RULE:
+        raise UnknownValueError("the certificate names another rule of what is asked next", hint=f"known is {RULE}")
+    return fields.whole("width", least=1, most=MOST_WIDTH)
 
 
 def _read_reveal(fields: Fields) -> HeldOut:

@@ -23,6 +23,10 @@ Result = TypeVar("Result")
 class Engine(Protocol):
     """Runs the jobs of one campaign, and holds its targets."""
 
+    @property
+    def width(self) -> int:
+        """Return how many jobs are in flight at most."""
+
     def place(self, make: Callable[[], Target]) -> Target:
         """Return a target, not yet entered, that lives where the engine puts it; `make` makes it there."""
 
