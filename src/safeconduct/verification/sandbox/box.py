@@ -22,7 +22,8 @@ from typing import Final
 
 from safeconduct.domain.bundle import Limits
 from safeconduct.errors import SandboxError, TargetError
-from safeconduct.verification.sandbox import launcher
+from safeconduct.verification.sandbox import landlock, launcher
+from safeconduct.verification.sandbox.cgroups import Groups, groups_for
 from safeconduct.verification.sandbox.seccomp import filter_program
 
 BOX_UID: Final = 64123
@@ -34,7 +35,12 @@ _NOBODY: Final = "65534"
 _ALL_MAY_READ: Final = 0o005
 _INSTALL: Final = "install it with: apt-get install bubblewrap"
 # The number of processes is limited inside, because there the kernel counts the processes of the box alone.
-_PREAMBLE: Final = "import resource as _r; _r.setrlimit(_r.RLIMIT_NPROC, ({0}, {0})); del _r\n"
+# Landlock comes on top where the kernel has it.
+_PREAMBLE: Final = (
+    "import resource as _r; _r.setrlimit(_r.RLIMIT_NPROC, ({0}, {0})); del _r\n"
+    "exec({1!r}, {{'__name__': 'landlock'}})\n"
+)
+_LANDLOCK: Final = Path(landlock.__file__).read_text("utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +93,21 @@ class Sandbox:
             raise SandboxError("the box could not be made", hint=box.complaint)
         return BoxResult(status=status, output=output, complaint=box.complaint, timed_out=timed_out)
 
-    async def open(self, source: str, *, limits: Limits, packages: Sequence[Path] = ()) -> "Box":
-        """Start the code and return its box; close it in the end.
+    async def open(self, source: str, *, limits: Limits, packages: Sequence[Path] = (), layered: bool = True) -> "Box":
+        """Start the code and return its box; close it in the end. Only the self-check leaves Landlock out.
 
         Raises:
             SandboxError: a folder to be shown is missing or unreadable, or the launcher cannot be started.
         """
         for folder in packages:
             _require_readable(folder)
+        groups = groups_for(limits, spare_bytes=TEMPORARY_BYTES)
         with _seccomp_descriptor() as descriptor:
+            code = _PREAMBLE.format(limits.processes, _LANDLOCK if layered else "") + source
+            plan = self._plan(code, limits=limits, packages=packages, descriptor=descriptor)
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *self._command(source, limits=limits, packages=packages, descriptor=descriptor),
+                    *(sys.executable, "-I", "-S", launcher.__file__, json.dumps(plan | {"groups": groups.doors})),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.PIPE,
@@ -109,16 +118,16 @@ class Sandbox:
                     limit=MAX_LINE,
                 )
             except OSError as error:
+                await groups.remove()
                 raise SandboxError("the box could not be started", hint=os.strerror(error.errno or 0)) from error
-        return Box(process)
+        return Box(process, groups=groups)
 
-    def _command(self, source: str, *, limits: Limits, packages: Sequence[Path], descriptor: int) -> tuple[str, ...]:
-        """Return the command of the launcher."""
+    def _plan(self, code: str, *, limits: Limits, packages: Sequence[Path], descriptor: int) -> dict[str, object]:
+        """Return what the launcher is told."""
         python, home = _interpreter()
         shown = [*(str(folder.resolve()) for folder in packages), *([home] if home else [])]
         argv = [self.bubblewrap, *_profile(packages=len(packages), python=bool(home)), "--seccomp", str(descriptor)]
-        code = _PREAMBLE.format(limits.processes) + source
-        plan = {
+        return {
             "argv": [*argv, "--", python, "-I", "-B", "-c", code],
             "show": shown,
             "uid": self.uid,
@@ -131,14 +140,14 @@ class Sandbox:
                 "core": 0,
             },
         }
-        return (sys.executable, "-I", "-S", launcher.__file__, json.dumps(plan))
 
 
 class Box:
     """One running box."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, *, groups: Groups | None = None) -> None:
         self._process = process
+        self._groups = groups or Groups()
         self.complaint = ""
 
     @property
@@ -212,7 +221,9 @@ class Box:
         await asyncio.gather(_discard(stdout), self._keep_complaint(self._process.stderr))
         with contextlib.suppress(ConnectionError):
             await stdin.wait_closed()
-        return await self._process.wait()
+        status = await self._process.wait()
+        await self._groups.remove()
+        return status
 
     async def _keep_complaint(self, stderr: asyncio.StreamReader) -> None:
         """Keep the end of the first words on standard error, as they may be shown."""

@@ -2,14 +2,16 @@
 """The step between the verifier and the box: show folders, give up privilege, take limits, become bubblewrap.
 
 It runs as a process of its own, by path, with the standard library only, and never imports the rest of the house. Its
-one argument is JSON: `argv` of bubblewrap, `show` (folders that the box sees), `uid` (0: stay), `limits` and `keep`
-(the descriptor of the seccomp filter). Started as the superuser it makes private mounts of the folders first, because
-the unprivileged user to whom it drops may not be able to walk to them (a checkout under /root, for example).
+one argument is JSON: `argv` of bubblewrap, `show` (folders that the box sees), `uid` (0: stay), `limits`, `groups`
+(doors of control groups to enter) and `keep` (the descriptor of the seccomp filter). Started as the superuser it makes
+private mounts of the folders first, because the unprivileged user to whom it drops may not be able to walk to them (a
+checkout under /root, for example).
 
 In `argv` the words `{show0}`, `{show1}`, … stand for the folders. It ends with status 125 and one line on standard
 error when it cannot do its part; then nothing of the box has started.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -35,6 +37,7 @@ def main() -> None:
     plan = json.loads(sys.argv[1])
     try:
         _offer_to_oom_killer()
+        _join(plan["groups"])
         shown = list(plan["show"])
         if os.geteuid() == 0:
             shown = _stage(shown, beside=plan["argv"][0])
@@ -92,6 +95,13 @@ def _offer_to_oom_killer() -> None:
     """Let the kernel take the box first when memory is short."""
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123  # as little as it can
         file.write("1000")
+
+
+def _join(doors: list[str]) -> None:
+    """Enter the control groups, which bound the box as a whole; a group is never needed."""
+    for door in doors:
+        with contextlib.suppress(OSError), open(door, "w", encoding="ascii") as file:  # noqa: PTH123  # as little
+            file.write("0")
 
 
 def _limit(limits: dict[str, Any]) -> None:

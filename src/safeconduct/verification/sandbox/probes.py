@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Escape attempts, run inside the box: each returns what it got out of it, and nothing if it was contained.
 
-The text of this file is sent into a box; it uses the standard library alone and imports nothing of the house. The host
-sends one line of JSON (`port`, `abstract`, `absent`, `writable_bytes`) and receives one line: a finding for every
-probe, empty if contained.
+The text of this file is sent into a box, after that of `pressures`, which it cannot import there; it uses the standard
+library alone. The host sends one line of JSON (`port`, `abstract`, `absent`, `writable_bytes`, `layer`) and receives
+one line: a finding for every probe, empty if contained.
 """
 
 import contextlib
 import ctypes
 import fcntl
 import json
-import mmap
 import os
 import platform
-import resource
 import signal
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -33,6 +32,10 @@ _CALLS = {
         "perf_event_open": 298,
         "userfaultfd": 323,
         "clone": 56,
+        "clone3": 435,
+        "process_vm_writev": 311,
+        "clock_adjtime": 305,
+        "landlock_create_ruleset": 444,
     },
     "aarch64": {
         "keyctl": 219,
@@ -41,6 +44,10 @@ _CALLS = {
         "perf_event_open": 241,
         "userfaultfd": 282,
         "clone": 220,
+        "clone3": 435,
+        "process_vm_writev": 271,
+        "clock_adjtime": 266,
+        "landlock_create_ruleset": 444,
     },
 }[_MACHINE]
 _CLONE_NEWUSER = 0x10000000
@@ -110,8 +117,12 @@ def secrets_of_host(plan: Plan) -> str:
 
 def root_of_first_process(_plan: Plan) -> str:
     """Leave through the root of the first process."""
-    root = Path("/proc/1/root")
-    return ", ".join(name for name in ("etc/shadow", "home", "var") if (root / name).exists())
+    found = []
+    for name in ("etc/shadow", "home", "var"):
+        # Where Landlock is in force nobody may walk there at all.
+        with contextlib.suppress(PermissionError):
+            found += [name] if Path("/proc/1/root", name).exists() else []
+    return ", ".join(found)
 
 
 def read_only_usr(_plan: Plan) -> str:
@@ -162,6 +173,17 @@ def nested_user_namespace(_plan: Plan) -> str:
     return _succeeds(child, "made by clone") or _succeeds(_LIBC.unshare(_CLONE_NEWUSER), "made by unshare")
 
 
+def nested_user_namespace_newer(_plan: Plan) -> str:
+    """Make a user namespace by the newer call, whose arguments no filter can read."""
+    arguments = struct.pack("<8Q", _CLONE_NEWUSER, 0, 0, 0, signal.SIGCHLD, 0, 0, 0)
+    child = _LIBC.syscall(_CALLS["clone3"], arguments, len(arguments))
+    if child == 0:
+        os._exit(0)
+    if child > 0:
+        os.waitpid(child, 0)
+    return _succeeds(child, "made by clone3")
+
+
 def setuid(_plan: Plan) -> str:
     """Become the superuser."""
     return _succeeds(_LIBC.setuid(0), "became")
@@ -198,6 +220,32 @@ def trace(_plan: Plan) -> str:
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def memory_of_others(_plan: Plan) -> str:
+    """Write into the memory of another process by the call for it."""
+    return _raw("process_vm_writev")
+
+
+def memory_of_first_process(_plan: Plan) -> str:
+    """Open the memory of the first process of the box; only Landlock keeps that from the same user."""
+    with contextlib.suppress(OSError):
+        os.close(os.open("/proc/1/mem", os.O_RDWR))
+        return "opened" if _has_landlock() else ""
+    return ""
+
+
+def own_settings(_plan: Plan) -> str:
+    """Write a setting of its own process, which Landlock forbids where the kernel has it."""
+    with contextlib.suppress(OSError):
+        os.close(os.open("/proc/self/oom_score_adj", os.O_WRONLY))
+        return "Landlock is not in force" if _has_landlock() else ""
+    return ""
+
+
+def _has_landlock() -> bool:
+    """Tell whether the kernel has Landlock."""
+    return bool(_LIBC.syscall(_CALLS["landlock_create_ruleset"], None, 0, 1) > 0)
 
 
 def kernel_settings(_plan: Plan) -> str:
@@ -254,6 +302,11 @@ def clock(_plan: Plan) -> str:
     return ""
 
 
+def clock_adjusted(_plan: Plan) -> str:
+    """Change how fast the clock goes."""
+    return _raw("clock_adjtime")
+
+
 def descriptors(_plan: Plan) -> str:
     """Find an inherited descriptor."""
     found = []
@@ -281,74 +334,6 @@ def links_out(_plan: Plan) -> str:
     return "symbolic link" if Path("/tmp/soft").exists() else ""  # noqa: S108  # inside the box
 
 
-def memory(_plan: Plan) -> str:
-    """Take more memory than allowed."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    try:
-        mmap.mmap(-1, limit + (64 << 20)).close()
-    except (OSError, ValueError, OverflowError, MemoryError):
-        return ""
-    return "taken"
-
-
-def file_size(_plan: Plan) -> str:
-    """Write a larger file than allowed, and fill the temporary folder."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    written = 0
-    try:
-        with open("/tmp/large", "wb", buffering=0) as file:  # noqa: PTH123, S108  # inside the box
-            while written <= limit:
-                written += file.write(bytes(1 << 20))
-    except OSError:
-        return ""
-    finally:
-        os.unlink("/tmp/large")  # noqa: PTH108, S108  # inside the box
-    return f"{written} bytes"
-
-
-def temporary_space(plan: Plan) -> str:
-    """Fill the temporary folder with many files."""
-    room = os.statvfs("/tmp")  # noqa: S108  # inside the box
-    size = room.f_blocks * room.f_frsize
-    return f"{size} bytes" if size > plan["writable_bytes"] else ""
-
-
-def forks(_plan: Plan) -> str:
-    """Make more processes than allowed."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NPROC)
-    children: list[int] = []
-    try:
-        while len(children) <= limit:
-            child = os.fork()
-            if not child:
-                time.sleep(60)
-                os._exit(0)
-            children.append(child)
-    except OSError:
-        return ""
-    finally:
-        for child in children:
-            os.kill(child, signal.SIGKILL)
-        for child in children:
-            os.waitpid(child, 0)
-    return f"{len(children)} processes"
-
-
-def limits_raised(_plan: Plan) -> str:
-    """Raise a limit again."""
-    raised = []
-    for name in ("RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_CPU", "RLIMIT_CORE"):
-        _, hard = resource.getrlimit(getattr(resource, name))
-        if hard == resource.RLIM_INFINITY:
-            raised.append(name)
-            continue
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(getattr(resource, name), (hard + 1, hard + 1))
-            raised.append(name)
-    return ", ".join(raised)
-
-
 PROBES: tuple[Callable[[Plan], str], ...] = (
     host_loopback,
     abstract_socket,
@@ -364,9 +349,11 @@ PROBES: tuple[Callable[[Plan], str], ...] = (
     mount,
     chroot,
     nested_user_namespace,
+    nested_user_namespace_newer,
     setuid,
     identity,
     trace,
+    memory_of_others,
     first_process,
     kernel_settings,
     terminal_input,
@@ -376,21 +363,22 @@ PROBES: tuple[Callable[[Plan], str], ...] = (
     performance_events,
     user_faults,
     clock,
+    clock_adjusted,
     descriptors,
     environment,
     links_out,
-    memory,
-    file_size,
-    temporary_space,
-    forks,
-    limits_raised,
 )
+
+
+LAYER: tuple[Callable[[Plan], str], ...] = (own_settings, memory_of_first_process)
+"""What only Landlock keeps from the code; made in a box of its own, because Landlock would hide that a box is weak."""
 
 
 def main() -> None:
     """Make all attempts and tell what they got."""
     plan = json.loads(sys.stdin.readline())
-    findings = {probe.__name__: probe(plan) for probe in PROBES}
+    chosen = LAYER if plan["layer"] else (*PROBES, *globals()["PRESSURES"])
+    findings = {probe.__name__: probe(plan) for probe in chosen}
     sys.stdout.write(json.dumps(findings) + "\n")
     sys.stdout.flush()
     sys.stdin.readline()

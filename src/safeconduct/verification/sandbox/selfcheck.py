@@ -2,7 +2,9 @@
 """The self-check of the sandbox: escape attempts inside a real box, made before every campaign, failing closed.
 
 Some attempts need a bait on the host (a listener on loopback, an abstract socket, a file that must not be seen), and
-one is looked at from outside: under which user the box runs. A probe that breaks is a probe that did not pass.
+some are looked at from outside: under which user the box runs, and what a second, unruly box leaves, which writes
+without end, sends escapes to the terminal and hides a process in a session of its own. A probe that breaks is a probe
+that did not pass.
 """
 
 import asyncio
@@ -18,12 +20,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from safeconduct.domain.bundle import Limits
+from safeconduct.domain.safe_json import Json
 from safeconduct.errors import SandboxError, TargetError
-from safeconduct.verification.sandbox import launcher, probes
-from safeconduct.verification.sandbox.box import TEMPORARY_BYTES, Box, Sandbox
+from safeconduct.verification.sandbox import landlock, launcher, pressures, probes
+from safeconduct.verification.sandbox.box import MAX_OUTPUT, TEMPORARY_BYTES, Box, BoxResult, Sandbox
 
 _SECONDS: Final = 30.0
-_SOURCE: Final = Path(probes.__file__).read_text("utf-8")
+_SOURCE: Final = "".join(Path(str(part.__file__)).read_text("utf-8") for part in (pressures, probes))
+_UNRULY: Final = """
+import os, sys, time
+sys.stderr.write(chr(27) + "]0;yours" + chr(7) + chr(27) + "[2J")
+sys.stderr.flush()
+if not os.fork():
+    os.setsid()
+    while True:
+        time.sleep(60)
+while True:
+    os.write(1, bytes([27]) * 65536)
+"""
 _LIMITS: Final = Limits(memory_bytes=512 << 20, processes=32, file_bytes=32 << 20, cpu_seconds=20)
 
 
@@ -68,23 +82,63 @@ async def check_sandbox(sandbox: Sandbox) -> tuple[CheckResult, ...]:
         SandboxError: the box could not be made at all.
     """
     with _baits() as plan:
-        box = await sandbox.open(
-            _SOURCE, limits=replace(_LIMITS, wall_seconds=_SECONDS), packages=[Path(plan["folder"])]
-        )
-        try:
-            findings = await _ask(box, plan)
-            uid = _uid_of(box.pid)
-        finally:
-            status = await box.close()
+        findings, uid = await _attempts(sandbox, plan | {"layer": False})
+        layer, _ = await _attempts(sandbox, plan | {"layer": True})
+    outside = CheckResult(
+        name="host_user", about="Run under the superuser of the host.", passed=bool(uid), detail="" if uid else "uid 0"
+    )
+    attempts = (*probes.PROBES, *pressures.PRESSURES)
+    inside = (_result(probe.__name__, probe.__doc__ or "", findings) for probe in attempts)
+    layered = (_result(probe.__name__, probe.__doc__ or "", layer) for probe in probes.LAYER)
+    return (*inside, *layered, outside, *await _unruly(sandbox))
+
+
+async def _attempts(sandbox: Sandbox, plan: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return what the attempts of one box got, and the user under whom it ran.
+
+    The box itself is tried without Landlock, which would hide that it is weak.
+    """
+    limits = replace(_LIMITS, wall_seconds=_SECONDS)
+    box = await sandbox.open(_SOURCE, limits=limits, packages=[Path(plan["folder"])], layered=plan["layer"])
+    try:
+        findings = await _ask(box, plan)
+        uid = _uid_of(box.pid)
+    finally:
+        status = await box.close()
     if findings is None:
         reason = box.complaint or f"the probes ended with status {status}"
         raise SandboxError(
             "the box could not be made" if status == launcher.FAILED else "the self-check broke", hint=reason
         )
-    outside = CheckResult(
-        name="host_user", about="Run under the superuser of the host.", passed=bool(uid), detail="" if uid else "uid 0"
+    return findings, uid
+
+
+def summary(results: tuple[CheckResult, ...]) -> dict[str, Json]:
+    """Return what a certificate says of a self-check: how many attempts were made, which, and which got out."""
+    return {
+        "attempts": len(results),
+        "failed": [result.name for result in results if not result.passed],
+        "names": [result.name for result in results],
+        "landlock": landlock.version(),
+    }
+
+
+async def _unruly(sandbox: Sandbox) -> tuple[CheckResult, ...]:
+    """Run code that does not want to end, and look at what it leaves."""
+    left = BoxResult(status=0, output=b"", complaint="", timed_out=True)
+    has_ended = False
+    with contextlib.suppress(TimeoutError, TargetError):
+        async with asyncio.timeout(_SECONDS):
+            left = await sandbox.run(_UNRULY, stdin=b"", limits=replace(_LIMITS, wall_seconds=_SECONDS / 2))
+            has_ended = not left.timed_out
+    is_cut, is_plain = 0 < len(left.output) <= MAX_OUTPUT, bool(left.complaint) and left.complaint.isprintable()
+    return (
+        CheckResult(name="huge_output", about="Write without end.", passed=is_cut),
+        CheckResult(
+            name="terminal_escapes", about="Move the terminal of whoever reads the complaint.", passed=is_plain
+        ),
+        CheckResult(name="process_tree", about="Live on in a session of its own.", passed=has_ended),
     )
-    return (*(_result(probe.__name__, probe.__doc__ or "", findings) for probe in probes.PROBES), outside)
 
 
 async def _ask(box: Box, plan: dict[str, Any]) -> dict[str, Any] | None:
