@@ -18,9 +18,10 @@ from tests.server.factories import viewer
 from tests.verification.bundles import evasion_bundle, leak_bundle
 from tests.verification.endpoint import Endpoint, endpoint
 
-from safeconduct.domain.bundle import Limits
+from safeconduct.domain.bundle import Limits, Oracle
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.parties import Role
+from safeconduct.domain.script import CodeCheck, CodeFile
 from safeconduct.errors import ConflictError, NotPermittedError
 from safeconduct.server.audit import vault
 from safeconduct.server.audit.models import Event
@@ -266,6 +267,21 @@ def test_the_limits_of_the_bundle_are_kept_too(now: datetime) -> None:
         GateState.INVALID,
         "limits.json: it allows too few calls to show anything",
     )
+
+
+def test_a_bundle_with_code_waits_for_a_person_and_is_not_called_invalid(now: datetime) -> None:
+    code = CodeFile(name="judge.py", text="def judge(reply):\n    return 'miss'\n")
+    bundle = leak_bundle(code=(code,), oracle=Oracle(checks=(CodeCheck(file="judge.py"),)))
+    row = report_with_bundle(now, zip_bundle(bundle)).row
+
+    with leaking() as server:
+        granted(server, now)
+        tasks.run_gate(now)
+        assert server.asked == []
+
+    run, detail = last(row)
+    assert run.state == GateState.NOT_RUN
+    assert detail["reason"] == "the bundle holds code that nobody has approved"
 
 
 def test_a_secret_that_vanished_is_an_error_before_any_call(now: datetime) -> None:

@@ -168,6 +168,9 @@ def _look(claimed: GateRun, targets: Sequence[Target], *, clock: Clock) -> Looke
         remarks = tuple(f"{one.at}: {one.message}" for one in check_bundle(bundle))[:MOST_REMARKS]
         require_runnable(bundle)
         plan = Plan.of(bundle)
+    except NotPermittedError as refusal:
+        # The bundle is sound, but holds code: nothing here runs code before a case handler has read it.
+        return Looked(conclusion=Conclusion(state=GateState.NOT_RUN, reason=refusal.message), remarks=(refusal.hint,))
     except SafeconductError as error:
         return Looked(conclusion=Conclusion(state=GateState.INVALID, reason=error.message), remarks=(error.message,))
     fitting = [target for target in targets if target.adapter == bundle.target.adapter]
