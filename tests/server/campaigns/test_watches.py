@@ -14,6 +14,7 @@ from safeconduct.domain.event import EventTag
 from safeconduct.domain.evidence import Verdict
 from safeconduct.domain.parties import Role
 from safeconduct.errors import ConflictError, IncompleteError, MalformedError, NotFoundError, NotPermittedError
+from safeconduct.server.advisories import queries as advisories
 from safeconduct.server.audit.models import Commitment, Event
 from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Target
@@ -212,3 +213,46 @@ def test_the_vendor_whose_fix_it_is_sees_its_watch(watch: Watch) -> None:
 
     assert own.get(f"/campaigns/watch/{watch.pk}/").status_code == 200
     assert own.post(f"/campaigns/watch/{watch.pk}/stop", {"reason": "No."}).status_code == 404
+
+
+def test_the_case_room_shows_the_verdict_as_it_stands(watch: Watch, sound: Endpoint, desk: Viewer) -> None:
+    vendor = client_of(watch.campaign.claim.participant.invitation.joined)
+    coordinator = client_of(Party.objects.get(pk=desk.party_id))
+    path = f"/cases/{watch.campaign.claim.case_id}/"
+    for client in (vendor, coordinator):
+        assert "FIXED</span>" in client.get(path).content.decode()
+    assert advisories.known_of(watch.campaign.claim.case).checked is not None
+
+    sound.rate = 0.9
+    tasks.watch(after(watch, 1))
+
+    for client in (vendor, coordinator):
+        assert "REGRESSED</span>" in client.get(path).content.decode()
+    assert "The flaw is back" in coordinator.get(f"/campaigns/{watch.campaign_id}/").content.decode()
+    assert advisories.known_of(watch.campaign.claim.case).checked is None
+
+
+def test_the_pages_of_a_watch_take_its_acts_and_refuse_one_without_a_reason(watch: Watch, desk: Viewer) -> None:
+    client = client_of(Party.objects.get(pk=desk.party_id))
+    path = f"/campaigns/watch/{watch.pk}/"
+
+    assert client.post(f"{path}pause", {"reason": ""}).status_code == 422
+    assert client.post(f"{path}stop", {"reason": ""}).status_code == 422
+    for act, reason, state in (
+        ("pause", "A release.", WatchState.PAUSED),
+        ("resume", "", WatchState.ACTIVE),
+        ("look", "", WatchState.ACTIVE),
+        ("stop", "Retired.", WatchState.STOPPED),
+    ):
+        assert client.post(f"{path}{act}", {"reason": reason}).status_code == 302
+        assert Watch.objects.get(pk=watch.pk).state == state
+    assert "Begin it anew" in client.get(path).content.decode()
+    started_at = {"every_days": "3", "draws": "10"}
+    assert client.post(f"/campaigns/{watch.campaign_id}/watch", {"every_days": "0", "draws": "10"}).status_code == 302
+    assert Watch.objects.get(pk=watch.pk).state == WatchState.STOPPED
+    assert client.post(f"/campaigns/{watch.campaign_id}/watch", started_at).status_code == 302
+    assert (Watch.objects.get(pk=watch.pk).state, Watch.objects.get(pk=watch.pk).every_days) == ("active", 3)
+    tasks.watch(timezone.now())
+    picture = client.get(f"{path}path.svg")
+    assert picture["Content-Type"] == "image/svg+xml"
+    assert picture["Content-Security-Policy"].startswith("default-src 'none'")

@@ -67,7 +67,8 @@ def draft_of(advisory: Advisory) -> Record:
 def known_of(case: Case) -> Known:
     """Return what the case knows, for the draft."""
     row = case.assessment.report
-    campaign = campaigns.latest_decided(case)
+    # A verdict that a watch has set back is told in no draft.
+    campaign = campaigns.latest_standing(case)
     facts = cases.facts_for(case)
     return Known(
         public_id=case.entry.public_id,

@@ -84,7 +84,7 @@ class Ledger:
         target = _target(campaign, role)
         if target is None:
             return
-        authorizing.spend(target_id=target.pk, calls=calls, tokens=tokens)
+        authorizing.spend(target_id=target.pk, calls=calls, tokens=tokens, holder=campaign.pk)
         self._entered[role].calls += calls
         self._entered[role].tokens += tokens
         plain: dict[str, Json] = {

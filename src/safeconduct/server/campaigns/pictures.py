@@ -20,6 +20,7 @@ from safeconduct.server.campaigns.turning import Course
 MOST: Final = 6
 LOWEST: Final = 1e-3
 COLORS: Final = ("#1c5d63", "#b7791f", "#7a3e9d", "#2f7d32", "#b3261e", "#3a5fcd", "#5c6b6e")
+SOLID: Final = {"width": 3}
 DASHED: Final = {"width": 2, "dasharray": "8, 6"}
 STYLE = Style(
     background="transparent",
@@ -33,7 +34,11 @@ STYLE = Style(
     major_label_font_size=13,
     legend_font_size=14,
     value_font_size=12,
-    title_font_size=15,
+    stroke_width="2.5",
+    guide_stroke_color="#d5d9d6",
+    major_guide_stroke_color="#d5d9d6",
+    guide_stroke_dasharray="0",
+    major_guide_stroke_dasharray="0",
 )
 WIDTH, HEIGHT = 860, 380
 Line = Sequence[tuple[float, float]]
@@ -44,13 +49,13 @@ def evidence_picture(found: Evidence) -> bytes:
     longest = max((path[-1].n for path in found.paths.values() if path), default=1)
     limit = math.log10(1 / found.criterion.alpha)
     chart = _chart("evidence that the fix holds", lambda value: f"{10**value:.3g}")
-    highest = limit
+    seen = [0.0, limit]
     for name, path in list(found.paths.items())[:MOST]:
         line = [(0.0, 0.0), *((float(point.n), _log10(point.log_e_fixed)) for point in path)]
-        highest = max(highest, *(value for _, value in line))
-        chart.add(stream_name(name), line, stroke_style={"width": 2})
+        seen += [value for _, value in line]
+        chart.add(stream_name(name), line, stroke_style=SOLID)
     chart.add(f"enough for FIXED: {1 / found.criterion.alpha:g}", _level(limit, longest), stroke_style=DASHED)
-    chart.y_labels = _powers(highest)
+    chart.y_labels = _powers(seen)
     return _drawn(chart)
 
 
@@ -61,7 +66,7 @@ def bounds_picture(found: Evidence) -> bytes:
     for name, path in list(found.paths.items())[:MOST]:
         upper = [(float(point.n), point.upper) for point in path]
         lower = [(float(point.n), point.lower) for point in reversed(path)]
-        chart.add(stream_name(name), [(0.0, 1.0), *upper, *lower, (0.0, 0.0)], stroke_style={"width": 2})
+        chart.add(stream_name(name), [(0.0, 1.0), *upper, *lower, (0.0, 0.0)], stroke_style=SOLID)
     tolerance = found.criterion.tolerance
     chart.add(f"tolerance {tolerance:g}", _level(tolerance, longest), stroke_style=DASHED)
     chart.range = (0, 1)
@@ -72,14 +77,14 @@ def watch_picture(course: Course) -> bytes:
     """Draw where the detector of a watch stood after every call; another system begins another line."""
     limit = math.log10(course.detector.run_length)
     chart = _chart("detector", lambda value: f"{10**value:.3g}")
-    highest = limit
+    seen = [0.0, limit]
     for segment, points in groupby(course.points, key=lambda point: point.segment):
         line = [(float(point.call), _log10(math.log(max(point.statistic, LOWEST)))) for point in points]
-        highest = max(highest, *(value for _, value in line))
-        chart.add("the system" if segment == 0 else f"system {segment + 1}", line, stroke_style={"width": 2})
+        seen += [value for _, value in line]
+        chart.add(f"system {segment + 1}", line, stroke_style=SOLID)
     longest = len(course.points) or 1
     chart.add(f"alarm at {course.detector.run_length:g}", _level(limit, longest), stroke_style=DASHED)
-    chart.y_labels = _powers(highest)
+    chart.y_labels = _powers(seen)
     return _drawn(chart)
 
 
@@ -119,11 +124,11 @@ def _log10(natural: float) -> float:
     return max(natural / math.log(10), math.log10(LOWEST))
 
 
-def _powers(highest: float) -> list[dict[str, Any]]:
-    """Return the labels of powers of ten from a thousandth up."""
-    top = max(1, math.ceil(highest))
-    step = max(1, (top + 3) // 8)
-    return [{"value": power, "label": _power(power)} for power in range(-3, top + 1, step)]
+def _powers(seen: Sequence[float]) -> list[dict[str, Any]]:
+    """Return the labels of the powers of ten between which everything lies."""
+    bottom, top = math.floor(min(seen)), max(1, math.ceil(max(seen)))
+    step = max(1, (top - bottom + 3) // 8)
+    return [{"value": power, "label": _power(power)} for power in range(bottom, top + 1, step)]
 
 
 def _power(power: int) -> str:

@@ -83,6 +83,12 @@ def verdict_of(campaign: Campaign) -> Verdict:
     return Verdict.REGRESSED if regressed else Verdict(campaign.verdict)
 
 
+def verdict_for(viewer: Viewer, case: Case) -> Verdict | None:
+    """Return the newest verdict of the case that the viewer may see, as it stands now: a vendor's on its own fix."""
+    campaign = campaigns_for(viewer, case).filter(state=CampaignState.DECIDED).first()
+    return verdict_of(campaign) if campaign else None
+
+
 def latest_standing(case: Case) -> Campaign | None:
     """Return the newest campaign with a verdict that still stands, or nothing."""
     return decided(case).exclude(watch__state=WatchState.REGRESSED).first()

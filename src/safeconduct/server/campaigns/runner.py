@@ -51,6 +51,8 @@ from safeconduct.verification.verdict import Deliberation
 
 LEASE = timedelta(minutes=5)
 EVERY = timedelta(seconds=1)
+SPARE = 1.25
+"""How many calls are set aside for each that the criterion allows, because a busy target is asked again."""
 TRIES = 3
 """How often a busy target is asked for one answer, so how many times its patience a single trial may take."""
 MOST_SITTINGS = 50
@@ -67,7 +69,7 @@ def run(campaign: Campaign, *, now: datetime, clock: Callable[[], datetime] = ti
         terms = _terms(claimed)
         # Only what a judge takes for a success is looked at by a person, so only then replies are remembered at all.
         replies = Replies(terms.bundle) if terms.criterion.judge else None
-        opened = [_open(terms, target, claimed.judge, clock) for target in _granted(claimed, now=now)]
+        opened = [_open(claimed, terms, target, clock) for target in _granted(claimed, now=now)]
         progress.watch(*opened)
         asked = [target if replies is None else Remembering(target, replies) for target in opened]
         watcher = Watcher(
@@ -168,6 +170,8 @@ def _claim(campaign: Campaign, *, now: datetime) -> Campaign | None:
     """Take a campaign that waits, or one that a crash left; nothing where there is nothing to run."""
     current = _locked(campaign)
     is_left = current.state == CampaignState.RUNNING and current.lease_until is not None and current.lease_until <= now
+    if is_left:
+        authorizing.release(holder=current.pk)
     if is_left and (current.cancel_asked or current.attempts >= MOST_SITTINGS):
         _close(
             current, CampaignState.CANCELED if current.cancel_asked else CampaignState.FAILED, why=BROKE_OFF, now=now
@@ -209,6 +213,7 @@ def _decide(campaign: Campaign, result: CampaignResult, certificate: bytes, *, n
     current = _locked(campaign)
     if not _ours(campaign).exists():
         return current
+    authorizing.release(holder=current.pk)
     current.state, current.ended_at, current.lease_until = CampaignState.DECIDED, now, None
     current.verdict = result.report.verdict
     current.sealed_reasons = current.sealed("reasons", list(result.report.reasons))
@@ -239,6 +244,7 @@ def _end(campaign: Campaign, state: CampaignState, *, why: str = "", now: dateti
 
 def _close(current: Campaign, state: CampaignState, *, why: str, now: datetime) -> None:
     """Leave a campaign without a verdict. Who asked for its pause or cancellation is in the record already."""
+    authorizing.release(holder=current.pk)
     current.state, current.lease_until, current.pause_asked = state, None, False
     current.ended_at = None if state == CampaignState.PAUSED else now
     if state == CampaignState.FAILED:
@@ -300,11 +306,16 @@ def _are_usable(claimed: Campaign, *, now: datetime) -> bool:
     return authorizations.usable(now).filter(pk__in=asked).count() == len(asked)
 
 
-def _open(terms: Terms, granted: GrantedTarget, judge: GrantedTarget | None, clock: Callable[[], datetime]) -> Target:
+def _open(claimed: Campaign, terms: Terms, granted: GrantedTarget, clock: Callable[[], datetime]) -> Target:
+    """Return a target with the calls set aside that the campaign may ask of it, so that no other run spends them."""
+    judge = claimed.judge
+    turns = max(1, sum(step.role is Speaker.USER for step in terms.bundle.attack.steps))
+    most = math.ceil(SPARE * turns * terms.criterion.max_calls)
+    held = authorizing.hold(target_id=granted.pk, holder=claimed.pk, most=most, now=clock())
     names = [one.secret_name for one in (granted, judge) if one is not None]
     return target_for(
         terms.bundle,
-        authorizations.grant_of(granted),
+        held,
         clock=clock,
         secrets={name: secret for one in names for name, secret in secrets_named(one).items()},
         judge=authorizations.grant_of(judge) if judge else None,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from safeconduct.domain.case import CaseFact, Consent, ReportState, VendorFix
 from safeconduct.domain.parties import CaseRole, Role
+from safeconduct.server.campaigns import queries as campaigns
 from safeconduct.server.cases import correspondence, negotiation, overview, queries
 from safeconduct.server.cases.correspondence import TLP_WORDS
 from safeconduct.server.cases.history import history_for
@@ -109,6 +110,7 @@ def case(request: PartyRequest, case_id: str) -> HttpResponse:
         "marks": TLP_WORDS,
         "is_open": found.closed_at is None,
         "is_under_embargo": found.embargo in queries.UNDER,
+        "verdict": campaigns.verdict_for(request.viewer, found),
     }
     return render(request, "desk/case.html", context)
 

@@ -14,6 +14,7 @@ from django.shortcuts import render
 
 from safeconduct.domain.case import Consent, ReportState
 from safeconduct.policy.lifecycle import words
+from safeconduct.server.campaigns import queries as campaigns
 from safeconduct.server.cases import correspondence, negotiation, queries
 from safeconduct.server.cases.correspondence import TLP_WORDS
 from safeconduct.server.cases.history import history_for
@@ -74,4 +75,5 @@ def _room(request: PartyRequest, seat: Participant, case: Case) -> dict[str, Any
         "last_seen_at": seat.last_seen_at,
         "marks": TLP_WORDS,
         "is_open": case.closed_at is None,
+        "verdict": campaigns.verdict_for(viewer, case),
     }
