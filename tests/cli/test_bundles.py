@@ -122,13 +122,14 @@ def test_a_folder_that_lacks_a_file_is_told_which(tmp_path: Path) -> None:
     assert not (tmp_path / "b.zip").exists()
 
 
-def test_a_packed_bundle_that_cannot_be_run_says_so(tmp_path: Path) -> None:
+def test_what_cannot_be_run_is_told_and_not_packed(tmp_path: Path) -> None:
     write_bundle(leak_bundle(oracle=Oracle(checks=(Pattern(pattern="(a"),))), tmp_path / "b")
 
     result = verify("pack", tmp_path / "b", tmp_path / "c")
 
     assert result.returncode == 1
     assert "oracle.unusable" in result.stdout
+    assert not (tmp_path / "c").exists()
 
 
 def test_a_key_is_never_written_over(tmp_path: Path) -> None:

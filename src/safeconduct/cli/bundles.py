@@ -61,15 +61,20 @@ def bundle(path: BundlePath, *, key: AuthorKey = None, as_json: JsonFlag = False
 
 
 def pack(path: FolderPath, out: OutPath, *, sign_with: SignWith = None, as_json: JsonFlag = False) -> None:
-    """Make a bundle of a folder written by hand: every default written out, with its MANIFEST, signed if wished."""
+    """Make a bundle of a folder written by hand: every default written out, with its MANIFEST, signed if wished.
+
+    A bundle that cannot be run is not written.
+    """
     read = bundle_of(open_unsealed(path))
-    written = write_bundle(read, out, signer=signer_of(sign_with) if sign_with else None)
-    remarks = check_bundle(written)
-    lines = [f"Bundle {written.id} is in {out}.", *map(_remark, remarks)]
-    facts = {"id": written.id, "signed": sign_with is not None, "remarks": [asdict(remark) for remark in remarks]}
-    answer(facts, as_json=as_json, text="\n".join(lines))
+    remarks = check_bundle(read)
+    told = [asdict(remark) for remark in remarks]
     if _is_broken(remarks):
+        lines = [*map(_remark, remarks), "It could not be run, so nothing was written."]
+        answer({"id": None, "remarks": told}, as_json=as_json, text="\n".join(lines))
         raise typer.Exit(ExitCode.NO)
+    written = write_bundle(read, out, signer=signer_of(sign_with) if sign_with else None)
+    lines = [*map(_remark, remarks), f"Bundle {written.id} is in {out}."]
+    answer({"id": written.id, "signed": sign_with is not None, "remarks": told}, as_json=as_json, text="\n".join(lines))
 
 
 def key(path: KeyPath, *, name: KeyName = "author", as_json: JsonFlag = False) -> None:

@@ -220,7 +220,8 @@ def _require_slots(seed: Seed, slots: Mapping[str, tuple[str, ...]]) -> None:
     """Refuse a seed that names a slot without values."""
     missing = sorted(name for name in set(_SLOT.findall(seed.text)) if not slots.get(name))
     if missing:
-        raise MalformedError("a seed names a slot without values", hint="add the slot", seed=seed.id, missing=missing)
+        hint = f"add {', '.join(missing)} to the slots"
+        raise MalformedError("a seed names a slot without values", hint=hint, seed=seed.id, missing=missing)
 
 
 def _fill(text: str, slots: Mapping[str, tuple[str, ...]], chance: Chance) -> Turns:
