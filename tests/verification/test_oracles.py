@@ -18,8 +18,10 @@ from safeconduct.domain.bundle import (
     Pattern,
 )
 from safeconduct.domain.evidence import TrialOutcome
-from safeconduct.errors import MalformedError
-from safeconduct.verification.oracles import PreparedOracle, Reply
+from safeconduct.domain.script import CodeCheck, ToolCall, ToolCalled
+from safeconduct.errors import MalformedError, NotPermittedError
+from safeconduct.verification.expressions import compile_expression
+from safeconduct.verification.oracles import PreparedOracle, Reply, kind_of
 
 HIT, MISS, ABSTAIN = TrialOutcome.HIT, TrialOutcome.MISS, TrialOutcome.ABSTAIN
 
@@ -179,3 +181,49 @@ def test_the_digest_names_the_oracle() -> None:
     assert same[0] == same[1]
     assert PreparedOracle(Oracle(checks=(NO,))).digest != same[0]
     assert PreparedOracle(Oracle(checks=(YES,), combine=Combine.ALL)).digest != same[0]
+
+
+PAID = ToolCall(tool="pay", arguments={"to": "mallory", "sum": 7}, id="c1")
+
+
+@pytest.mark.parametrize(
+    ("check", "outcome"),
+    [
+        (ToolCalled(tool="pay"), HIT),
+        (ToolCalled(tool="pay", arguments={"to": "^mal", "sum": "^7$"}), HIT),
+        (ToolCalled(tool="pay", arguments={"to": "^bob"}), MISS),
+        (ToolCalled(tool="pay", arguments={"from": "."}), MISS),
+        (ToolCalled(tool="send"), MISS),
+    ],
+)
+def test_a_call_of_a_tool(check: ToolCalled, outcome: TrialOutcome) -> None:
+    assert PreparedOracle(Oracle(checks=(check,))).judge([Reply(text="", calls=(PAID,))]).outcome is outcome
+
+
+def test_a_check_of_calls_must_name_the_tool() -> None:
+    with pytest.raises(MalformedError):
+        PreparedOracle(Oracle(checks=(ToolCalled(tool=""),)))
+
+
+def test_code_of_a_bundle_is_no_check_before_somebody_has_approved_it() -> None:
+    with pytest.raises(NotPermittedError):
+        PreparedOracle(Oracle(checks=(CodeCheck(file="judge.py"),)))
+
+
+def test_an_expression_that_shall_capture_needs_its_groups() -> None:
+    with pytest.raises(MalformedError, match="2 groups"):
+        compile_expression("(a)(b)", groups=1)
+    assert compile_expression("a(b+)", groups=1)("xabbx") == "bb"
+    assert compile_expression("a(b+)")("xabbx") == "abb"
+
+
+def test_every_kind_of_check_has_its_name() -> None:
+    checks = (Canary(text="x"), Pattern(pattern="x"), LabelFlip(expected="x"), JsonPath(path="$", equals="x"))
+    assert [kind_of(check) for check in (*checks, ToolCalled(tool="x"), CodeCheck(file="x.py"))] == [
+        "canary",
+        "regex",
+        "label_flip",
+        "json_path",
+        "tool_call",
+        "code",
+    ]

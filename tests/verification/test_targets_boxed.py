@@ -18,11 +18,23 @@ from tests.verification.flaws.payloads import CLEAN, HARMFUL
 from safeconduct.domain.authorization import Caps, TargetGrant
 from safeconduct.domain.bundle import Adapter, Bundle, Check, LabelFlip, Oracle, Speaker, TargetSpec
 from safeconduct.domain.evidence import TrialOutcome
-from safeconduct.domain.observed import Event, EventKind, InputForm, Scanner, ScannerName
+from safeconduct.domain.observed import (
+    Advantage,
+    Comparison,
+    Event,
+    EventKind,
+    InputForm,
+    ScanLevel,
+    Scanner,
+    ScannerName,
+)
 from safeconduct.errors import MalformedError, NotPermittedError, TargetError
 from safeconduct.verification.bundle.checks import check_bundle
 from safeconduct.verification.oracles import PreparedOracle, Reply
+from safeconduct.verification.sandbox import BoxResult
+from safeconduct.verification.scanning import _scan_of
 from safeconduct.verification.targets import Target, target_for
+from safeconduct.verification.targets.command import CommandTarget
 from safeconduct.verification.variants import Turn
 
 SITE = Path(sklearn.__file__).parents[1]
@@ -377,3 +389,27 @@ def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
     spec = TargetSpec(adapter=Adapter.PYTHON_CALLABLE, model="m", entry="rules:score")
 
     assert json.loads(replies(boxed(tmp_path, spec), "x")[0].text) == {"value": 0.25}
+
+
+def test_a_design_under_the_baseline_of_an_advantage_is_refused() -> None:
+    check = Advantage(comparison=Comparison.GREATER, first="$.a", second="$.b", baseline=0.5)
+    spec = TargetSpec(adapter=Adapter.PYTHON_CALLABLE, model="m", entry="a:b")
+    made = bundle_of(spec, check)
+    fitting = replace(made, criterion=replace(made.criterion, reproduction=0.8, tolerance=0.7, design=0.55))
+
+    assert "criterion.under-baseline" in {remark.code for remark in check_bundle(made)}
+    assert not [remark for remark in check_bundle(fitting) if remark.at == "criterion.json" and remark.level == "error"]
+
+
+def test_a_scanner_that_says_nothing_has_failed() -> None:
+    for output in (b"", b"[]", b'{"level": "fine"}', b"\xff"):
+        assert _scan_of(ScannerName.PICKLESCAN, output).level is ScanLevel.ERROR
+    assert _scan_of(ScannerName.PICKLESCAN, b'{"level": "clean", "found": 7}').found == ()
+
+
+def test_a_program_whose_watcher_says_nothing_is_no_pass(tmp_path: Path) -> None:
+    target = boxed(tmp_path, command("/bin/cat"), FILES)
+    assert isinstance(target, CommandTarget)
+
+    with pytest.raises(TargetError, match="broke off"):
+        target._reply(BoxResult(status=0, output=b"all is well", complaint="", timed_out=False))

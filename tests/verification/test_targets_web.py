@@ -23,6 +23,8 @@ from safeconduct.domain.script import Tool, ToolCall, ToolParameter
 from safeconduct.errors import MalformedError, TargetError
 from safeconduct.verification.broker import plain_client
 from safeconduct.verification.bundle.checks import check_bundle
+from safeconduct.verification.bundle.observed import http_json, read_http
+from safeconduct.verification.fields import Fields
 from safeconduct.verification.targets import Answer, Target, target_for
 from safeconduct.verification.targets.http import require_form
 from safeconduct.verification.variants import Turn
@@ -220,3 +222,11 @@ def test_a_scripted_call_is_put_into_the_assistants_mouth() -> None:
 
 def test_only_the_grant_says_how_long_an_answer_may_take() -> None:
     assert set(plain_client().timeout.as_dict().values()) == {None}
+
+
+def test_a_form_is_written_and_read_again() -> None:
+    form = replace(FORM, method=HttpMethod.PUT, query={"q": "{{prompt}}"}, headers={"X-A": "b"}, key_prefix="Key ")
+    fields = Fields.of(http_json(form), at="http")
+
+    assert read_http(fields) == form
+    fields.done()
