@@ -33,7 +33,7 @@ def rows(reader: Reader, data: bytes, **options: Any) -> list[tuple[Provenance, 
     return taken
 
 
-def counts(run: Run) -> dict[str, tuple[int | None, ...]]:
+def counts(run: Run) -> dict[str, tuple[int, ...]]:
     """Return hits, misses, not judged, errors and variants of each family."""
     return {item.name: (item.hits, item.misses, item.abstained, item.errors, item.clusters) for item in run.families}
 

@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from tests.formats.evidence.reading import counts, draft, lines, read, rows, rules, vector
+from tests.formats.evidence.reading import NOW, counts, draft, lines, read, rows, rules, vector
+from tests.formats.examples import REPORT
 
 from safeconduct.domain.evidence import TrialOutcome
 from safeconduct.errors import MalformedError, TooLargeError, UnknownValueError
+from safeconduct.formats.catalog import READERS, FormatName, format_of
 from safeconduct.formats.evidence import HitWhen, Provenance, ReadOptions, Row, Tally
 from safeconduct.formats.evidence import tally as counting
 from safeconduct.formats.garak import read_garak
@@ -187,6 +189,29 @@ def test_rows_of_a_hit_log_are_hits() -> None:
 
     assert {row.outcome for row in taken} == {TrialOutcome.HIT}
     assert len(taken) == made.run.hits
+
+
+def test_many_families_are_told_in_short_and_counted_whole() -> None:
+    made = draft(read_rows, lines([{"hit": True, "family": f"f{number}"} for number in range(25)]))
+
+    assert "- and 5 more" in made.report.description
+    assert len(made.report.evidence.trials) == 25
+
+
+@pytest.mark.parametrize("name", list(READERS))
+def test_evidence_is_read_only_and_checked(name: FormatName) -> None:
+    form = format_of(name, now=NOW)
+
+    with pytest.raises(MalformedError, match=f"cannot be written as evidence of {name.value}"):
+        form.write(REPORT)
+    assert form.title
+
+
+def test_a_check_tells_what_the_reading_remarks() -> None:
+    form = format_of(FormatName.JSONL, now=NOW)
+
+    assert [remark.rule for remark in form.check(b'{"hit": true}')] == ["jsonl.cluster", "jsonl.prompt"]
+    assert form.read(b'{"hit": true}').loss.source_format == "jsonl"
 
 
 def test_counting_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:

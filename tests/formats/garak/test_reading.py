@@ -107,6 +107,19 @@ def test_only_complete_attempts_count_and_each_once() -> None:
     assert rules(run) == {"garak.repeated"}
 
 
+def test_an_attempt_that_stands_twice_and_says_two_things_ends_the_reading() -> None:
+    with pytest.raises(MalformedError, match='line 4: "u0" stands twice and says two things'):
+        run_of(SETUP, INIT, attempt([1.0]), attempt([0.0]))
+
+
+def test_a_hit_that_stands_twice_is_counted_once() -> None:
+    once = HITLOG.read_bytes()
+
+    twice = read_run(io.BytesIO(once + once.splitlines(keepends=True)[0]))
+    assert twice.hits == read_run(io.BytesIO(once)).hits
+    assert "garak.repeated" in rules(twice)
+
+
 def test_an_attempt_without_uuid_counts_by_its_line() -> None:
     run = run_of(SETUP, INIT, attempt([1.0], uuid=None), attempt([1.0], uuid=None), eval_entry(0, 2), END)
 

@@ -107,8 +107,6 @@ def _tool(run: Run) -> str:
 
 def _counts(family: Counts) -> str:
     rest = family.abstained + family.errors
-    if family.judged is None:
-        return f"hits: {family.hits}, number of tries not known"
     return f"hits: {family.hits} of {family.judged} judged" + (f", {rest} not judged" if rest else "")
 
 

@@ -88,15 +88,12 @@ RowSink = Callable[[Provenance, Row], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Counts of one family under one judge. `misses` is None where the file tells hits only.
-
-    `clusters` is the number of variants and `largest` the most outputs that one of them has.
-    """
+    """Counts of one family under one judge: of `clusters` variants, none of which has more than `largest` outputs."""
 
     family: str
     judge: str
     hits: int
-    misses: int | None
+    misses: int
     abstained: int = 0
     errors: int = 0
     clusters: int = 0
@@ -108,9 +105,9 @@ class Counts:
         return f"{self.family}/{self.judge}" if self.judge else self.family
 
     @property
-    def judged(self) -> int | None:
-        """Return how many outputs were judged, or None where that is not known."""
-        return None if self.misses is None else self.hits + self.misses
+    def judged(self) -> int:
+        """Return how many outputs were judged."""
+        return self.hits + self.misses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 
 As promptfoo 0.121 writes them. `success` means that the assertions held: in a red-team run that the defense held, so a
 hit is a failed assertion. Not judged are rows whose grader failed (`graderError`, which promptfoo itself counts as a
-failure), rows without any assertion (which it counts as a success), and rows that contradict themselves. A row whose
+failure), rows without any assertion (which it counts as a success), and rows that contradict themselves: strategies of
+several turns report an attack that they found as a success if their judge fails at the end. A row whose
 `failureReason` is 2 is an error. `error` alone says nothing: promptfoo writes the reason of a failed assertion there.
 
 Rows of one prompt are repetitions. With `--repeat`, promptfoo gives every repetition an index of its own, so a cluster
@@ -35,6 +36,7 @@ from safeconduct.formats.evidence.values import (
 )
 from safeconduct.formats.promptfoo.asserts import checks_of
 
+GRADER_FAILED: Final = "Grader failed"
 NO_ASSERTIONS: Final = "No assertions"
 ERROR: Final = 2
 VERSIONS: Final = (2, 3)
@@ -143,12 +145,15 @@ class _Results:
         """Return what a row says of the attack."""
         if _is_error(row, grading):
             return TrialOutcome.ERROR
-        if not grading or _grader_failed(grading, table_of(row.get("metadata"))):
+        told = _told_by_strategy(row)
+        stored = [table_of(item.get("storedGraderResult")) for item in told]
+        if not grading or _grader_failed(grading, *told, *stored):
             return TrialOutcome.ABSTAIN
         if not list_of(grading.get("componentResults")) and plain(grading.get("reason")) == NO_ASSERTIONS:
             return TrialOutcome.ABSTAIN
         held = row["success"]
-        if grading.get("pass") is not held or (held and row.get("failureReason") not in {0, None}):
+        is_doubtful = row.get("failureReason") not in {0, None} or any(map(_found_an_attack, told))
+        if grading.get("pass") is not held or (held and is_doubtful):
             self.tally.note("contradiction", "a row's success and its grading differ: it is not judged")
             return TrialOutcome.ABSTAIN
         return TrialOutcome.HIT if held is (self._hit_when is HitWhen.CORRECT) else TrialOutcome.MISS
@@ -194,6 +199,19 @@ def _is_error(row: Table, grading: Table) -> bool:
     """Say whether the call failed; older files tell it by an error without any grading."""
     reason = whole_of(row, "failureReason")
     return reason == ERROR or (reason is None and bool(row.get("error")) and not grading)
+
+
+def _told_by_strategy(row: Table) -> tuple[Table, Table]:
+    """Return where a strategy of several turns writes what it saw on its way."""
+    return table_of(row.get("metadata")), table_of(inside(table_of(row.get("response")), "metadata"))
+
+
+def _found_an_attack(told: Table) -> bool:
+    """Say whether a strategy stopped because an attack had succeeded, whatever its last turn was graded."""
+    turns = [table_of(item) for item in list_of(told.get("redteamHistory"))]
+    stored = table_of(told.get("storedGraderResult"))
+    stopped = text_of(told, "stopReason") == GRADER_FAILED
+    return stopped or stored.get("pass") is False or any(turn.get("graderPassed") is False for turn in turns)
 
 
 def _grader_failed(*told: Table) -> bool:

@@ -36,7 +36,7 @@ class Memory:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_LIMIT)
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         for pragma in ("trusted_schema = OFF", "query_only = ON", "cell_size_check = ON"):
-            connection.execute(f"PRAGMA {pragma}")
+            list(self.rows(f"PRAGMA {pragma}"))
         self._kinds = {str(name): (kind, str(sql)) for kind, name, sql in self.rows(_TABLES)}
 
     def seal(self) -> None:
@@ -74,11 +74,9 @@ class Memory:
                 yield row
         except sqlite3.DataError as error:
             raise TooLargeError(f"a value has more than {VALUE_LIMIT} bytes", hint="split the run") from error
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                 raise TooLargeError("reading the file takes too much work", hint="split the run") from error
-            raise MalformedError("the memory cannot be read", hint=_HINT) from error
-        except (sqlite3.Error, OverflowError) as error:
             raise MalformedError("the memory is damaged", hint=_HINT) from error
 
 
@@ -100,11 +98,7 @@ def opened(stream: BinaryIO) -> Iterator[Memory]:
     except sqlite3.Error as error:
         raise MalformedError("the memory cannot be opened", hint=_HINT) from error
     with closing(connection):
-        try:
-            memory = Memory(connection)
-        except sqlite3.Error as error:
-            raise MalformedError("the memory is damaged", hint=_HINT) from error
-        yield memory
+        yield Memory(connection)
 
 
 def _from_path(path: Path) -> Callable[[], sqlite3.Connection]:
