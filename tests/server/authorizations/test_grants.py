@@ -372,3 +372,34 @@ def test_a_target_with_weekly_hours_is_usable_in_them_only(now: datetime) -> Non
 def test_hours_and_money_that_cannot_be_meant_are_refused(now: datetime, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(MalformedError, match=words):
         granted(now, **changes)
+
+
+def test_what_a_long_run_holds_is_spent_little_by_little_and_given_back(now: datetime) -> None:
+    target = granted(now, caps={"calls": 100, "tokens": 1000})
+
+    held = services.hold(target_id=target.pk, holder="run", most=60, now=now)
+    services.spend(target_id=target.pk, calls=10, tokens=70, holder="run")
+
+    target.refresh_from_db()
+    assert (held.caps.calls, held.caps.tokens) == (60, 600)
+    assert (target.calls_used, target.calls_reserved) == (10, 50)
+    assert (target.tokens_used, target.tokens_reserved) == (70, 530)
+    with pytest.raises(NotPermittedError):
+        services.reserve(target_id=target.pk, least=41, most=99, now=now)
+    services.spend(target_id=target.pk, calls=55, tokens=10, holder="run")
+    services.release(holder="run")
+    services.release(holder="run")
+    target.refresh_from_db()
+    assert (target.calls_used, target.calls_reserved, target.tokens_reserved) == (65, 0, 0)
+
+
+def test_who_holds_again_after_a_crash_gives_back_what_was_held_before(now: datetime) -> None:
+    target = granted(now, caps={"calls": 100})
+
+    services.hold(target_id=target.pk, holder="run", most=100, now=now)
+    again = services.hold(target_id=target.pk, holder="run", most=100, now=now)
+
+    assert again.caps.calls == 100
+    assert target.holds.count() == 1
+    with pytest.raises(NotPermittedError):
+        services.hold(target_id=target.pk, holder="another", most=1, now=now)

@@ -121,3 +121,22 @@ class Target(models.Model):
     def days_in_words(self) -> str:
         """Return the days of the week on which it may be tested."""
         return ", ".join(WEEK[int(day)] for day in self.days)
+
+
+class Hold(models.Model):
+    """Calls and tokens that a long run has set aside at a target; they grow less as it spends them.
+
+    `holder` is the identifier of the run, so that whoever picks it up after a crash can give back what is left.
+    """
+
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="holds")
+    holder = models.CharField(max_length=ID_LENGTH)
+    calls = models.PositiveIntegerField()
+    tokens = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("target", "holder"), name="one_hold_of_a_run_at_a_target"),)
+
+    def __str__(self) -> str:
+        """Return the run and the target."""
+        return f"{self.holder} at {self.target_id}"

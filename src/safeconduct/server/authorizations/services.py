@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from safeconduct.domain.authorization import Caps, TargetGrant, WeeklyHours
 from safeconduct.domain.event import EventTag
@@ -16,7 +17,7 @@ from safeconduct.errors import ConflictError, IncompleteError, MalformedError, N
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.authorizations import queries
-from safeconduct.server.authorizations.models import NAME_LENGTH, Target, TargetRole, TargetState
+from safeconduct.server.authorizations.models import NAME_LENGTH, Hold, Target, TargetRole, TargetState
 from safeconduct.server.authorizations.secret_files import require_secret
 from safeconduct.server.authorizations.terms import require_terms
 from safeconduct.server.parties.viewer import Viewer
@@ -165,17 +166,63 @@ def settle(*, target_id: str, reserved: int, calls: int, tokens: int) -> None:
     """
     target = Target.objects.select_for_update().get(pk=target_id)
     shared = target.tokens_reserved * reserved // target.calls_reserved if reserved else 0
-    target.calls_reserved -= reserved
-    target.tokens_reserved -= shared
-    target.calls_used += calls
-    target.tokens_used += tokens
-    target.save(update_fields=["calls_reserved", "tokens_reserved", "calls_used", "tokens_used"])
+    _move_aside(target, calls=-reserved, tokens=-shared)
+    _use(target, calls=calls, tokens=tokens)
 
 
 @atomic_write
-def spend(*, target_id: str, calls: int, tokens: int) -> None:
-    """Write down what a run has used, so that caps hold over all runs."""
-    settle(target_id=target_id, reserved=0, calls=calls, tokens=tokens)
+def hold(*, target_id: str, holder: str, most: int, now: datetime) -> TargetGrant:
+    """Set calls aside for a long run that spends them little by little, and return the grant narrowed to them.
+
+    What the same run held there before is given back first.
+
+    Raises:
+        NotPermittedError: the target may not be tested any more, or has no calls left.
+    """
+    _give_back(Hold.objects.filter(target=target_id, holder=holder))
+    reserved = reserve(target_id=target_id, least=1, most=most, now=now)
+    tokens = reserved.terms.caps.tokens
+    Hold.objects.create(target=reserved.target, holder=holder, calls=reserved.calls, tokens=tokens)
+    return reserved.terms
+
+
+@atomic_write
+def release(*, holder: str) -> None:
+    """Give back what is left of all that a run holds; one that holds nothing is no error."""
+    _give_back(Hold.objects.filter(holder=holder))
+
+
+@atomic_write
+def spend(*, target_id: str, calls: int, tokens: int, holder: str = "") -> None:
+    """Write down what a run has used, so that caps hold over all runs; first from what it holds."""
+    target = Target.objects.select_for_update().get(pk=target_id)
+    held = Hold.objects.select_for_update().filter(target=target, holder=holder).first() if holder else None
+    if held is not None:
+        from_calls, from_tokens = min(held.calls, calls), min(held.tokens, tokens)
+        held.calls, held.tokens = held.calls - from_calls, held.tokens - from_tokens
+        held.save(update_fields=["calls", "tokens"])
+        _move_aside(target, calls=-from_calls, tokens=-from_tokens)
+    _use(target, calls=calls, tokens=tokens)
+
+
+def _give_back(holds: QuerySet[Hold]) -> None:
+    for held in holds.order_by("target"):
+        target = Target.objects.select_for_update().get(pk=held.target_id)
+        _move_aside(target, calls=-held.calls, tokens=-held.tokens)
+        target.save(update_fields=["calls_reserved", "tokens_reserved"])
+        held.delete()
+
+
+def _move_aside(target: Target, *, calls: int, tokens: int) -> None:
+    """Change what is set aside. Shares of tokens are rounded, so the last one takes what is left."""
+    target.calls_reserved = max(0, target.calls_reserved + calls)
+    target.tokens_reserved = max(0, target.tokens_reserved + tokens) if target.calls_reserved else 0
+
+
+def _use(target: Target, *, calls: int, tokens: int) -> None:
+    target.calls_used += calls
+    target.tokens_used += tokens
+    target.save(update_fields=["calls_reserved", "tokens_reserved", "calls_used", "tokens_used"])
 
 
 def _move(target: Target, state: TargetState, tag: EventTag, *, reason: str, by: Viewer, now: datetime) -> Target:

@@ -11,7 +11,9 @@ begins; when one is suspended, revoked or spent, the campaign stops with a verdi
 digests, never what was asked or answered. Before it says FIXED, the suite of the model family is tried (`history`).
 """
 
+import contextlib
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,6 +21,7 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from safeconduct.domain.bundle import Speaker
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.evidence import Trial, Verdict
 from safeconduct.domain.safe_json import Json
@@ -30,6 +33,7 @@ from safeconduct.server.audit import services as audit
 from safeconduct.server.audit.ring import key_ring
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.authorizations import queries as authorizations
+from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Target as GrantedTarget
 from safeconduct.server.authorizations.secret_files import secrets_named
 from safeconduct.server.campaigns import adjudications, queries, services, watches
@@ -56,6 +60,7 @@ SPARE = 1.25
 TRIES = 3
 """How often a busy target is asked for one answer, so how many times its patience a single trial may take."""
 MOST_SITTINGS = 50
+UNEXPECTED = "an error of our own ended the campaign; the operator finds it in the log"
 BROKE_OFF = "the run broke off again and again"
 
 
@@ -64,6 +69,28 @@ def run(campaign: Campaign, *, now: datetime, clock: Callable[[], datetime] = ti
     claimed = _claim(campaign, now=now)
     if claimed is None:
         return Campaign.objects.get(pk=campaign.pk)
+    with _Ending(claimed, clock=clock):
+        return _run(claimed, now=now, clock=clock)
+
+
+class _Ending:
+    """Fails a campaign at once when an error of our own ends it; the error itself goes on to whoever logs it."""
+
+    def __init__(self, claimed: Campaign, *, clock: Callable[[], datetime]) -> None:
+        self._claimed, self._clock = claimed, clock
+
+    def __enter__(self) -> None:
+        """Nothing is to be done before."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Note the kind of the error and nothing of its message, which may repeat what nobody may see."""
+        if isinstance(error, Exception) and not isinstance(error, SafeconductError):
+            with contextlib.suppress(SafeconductError):
+                why = f"{UNEXPECTED} [{type(error).__name__}]"
+                _end(self._claimed, CampaignState.FAILED, why=why, now=self._clock())
+
+
+def _run(claimed: Campaign, *, now: datetime, clock: Callable[[], datetime]) -> Campaign:
     progress = Progress(claimed, clock=clock)
     try:
         terms = _terms(claimed)
@@ -80,6 +107,7 @@ def run(campaign: Campaign, *, now: datetime, clock: Callable[[], datetime] = ti
         )
         result = run_campaign(terms, unpatched=asked[0], patched=asked[1], clock=clock, watcher=watcher)
         progress.spend()
+        authorizing.release(holder=claimed.pk)
         if (ended := _ended_early(claimed, result, now=clock())) is not None:
             return ended
         suite = _suite(claimed, result, clock=clock)
@@ -204,7 +232,7 @@ def _tell(campaign: Campaign, trial: Trial, deliberation: Deliberation, *, now: 
     }
     sealed = campaign.sealed("progress", progress)
     is_ours = _ours(campaign).update(sealed_progress=sealed, lease_until=_lease(campaign, now=now))
-    must_stop = not is_ours or queries.is_cancel_asked(campaign.pk) or not _are_usable(campaign, now=now)
+    must_stop = not is_ours or queries.is_cancel_asked(campaign.pk) or not _may_go_on(campaign, now=now)
     return must_stop, queries.is_pause_asked(campaign.pk)
 
 
@@ -302,8 +330,17 @@ def _granted(claimed: Campaign, *, now: datetime) -> tuple[GrantedTarget, Grante
 
 
 def _are_usable(claimed: Campaign, *, now: datetime) -> bool:
-    asked = {one for one in (claimed.unpatched_id, claimed.patched_id, claimed.judge_id) if one is not None}
+    asked = _asked(claimed)
     return authorizations.usable(now).filter(pk__in=asked).count() == len(asked)
+
+
+def _may_go_on(claimed: Campaign, *, now: datetime) -> bool:
+    """Tell whether the grants still hold; that calls are left is sure, because they are set aside."""
+    return all(authorizations.is_usable(target, now=now) for target in _asked(claimed))
+
+
+def _asked(claimed: Campaign) -> set[str]:
+    return {one for one in (claimed.unpatched_id, claimed.patched_id, claimed.judge_id) if one is not None}
 
 
 def _open(claimed: Campaign, terms: Terms, granted: GrantedTarget, clock: Callable[[], datetime]) -> Target:
