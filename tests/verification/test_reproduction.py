@@ -2,7 +2,7 @@
 """The small run before a person looks: reproduced, not reproduced, invalid, or not run at all."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.verification.bundles import CANARY, leak_bundle
@@ -133,3 +133,12 @@ def test_spent_time_is_an_error_and_not_a_failed_reproduction() -> None:
 
     assert found.finding is Finding.ERROR
     assert found.reason == "the time is spent: 0 hits in 0 trials"
+
+
+def test_who_listens_is_told_no_more_often_than_asked() -> None:
+    heard: list[Trial] = []
+    with endpoint(canary=CANARY) as server:
+        found = gate(leak_bundle(), server, listen=heard.append, every=timedelta(days=1), budget=Budget(calls=5))
+
+    assert len(found.trials) == 5
+    assert heard == []
