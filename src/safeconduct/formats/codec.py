@@ -87,6 +87,11 @@ def fields_of(kind: type) -> tuple[FieldSpec, ...]:
     )
 
 
+@cache
+def _by_name(kind: type) -> Mapping[str, FieldSpec]:
+    return {spec.name: spec for spec in fields_of(kind)}
+
+
 def pointer(at: str, step: str | int) -> str:
     """Return the JSON Pointer one step deeper."""
     return f"{at}/{str(step).replace('~', '~0').replace('/', '~1')}"
@@ -194,7 +199,7 @@ class _Reader:
     def _object(self, kind: type, data: Json, at: str) -> object:
         if not isinstance(data, dict):
             return self.note(at, "an object is expected")
-        specs = {spec.name: spec for spec in fields_of(kind)}
+        specs = _by_name(kind)
         for name in data:
             if name not in specs:
                 self._unknown(name, specs, at)

@@ -7,27 +7,17 @@ gives them. Outputs are not quoted, because they may be harmful; prompts go into
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
 from safeconduct.domain.evidence import TrialSummary
-from safeconduct.domain.report import (
-    TITLE_LIMIT,
-    Answer,
-    Attack,
-    AttackCapability,
-    DisclosureIntent,
-    DisclosureWish,
-    DiscoveryMethod,
-    Evidence,
-    PublicStatus,
-    Report,
-    RestrictedMaterial,
-)
-from safeconduct.domain.systems import UNKNOWN, AffectedSystem, ComponentType, Identity, Observation
+from safeconduct.domain.report import Report
+from safeconduct.domain.safe_json import Json
+from safeconduct.domain.systems import UNKNOWN, AffectedSystem, ComponentType, Identity
 from safeconduct.domain.weakness import FlawClass, Framework, TaxonomyRef
-from safeconduct.formats.base import Level, Remark
+from safeconduct.formats.base import Remark
+from safeconduct.formats.evidence.draft import Found, observed
 from safeconduct.formats.evidence.draft import endpoint_of as address_of
 from safeconduct.formats.garak.run import FamilyCount, LogKind, Run
 
@@ -62,44 +52,28 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*",
 
 def report_of(run: Run, *, now: datetime) -> Report:
     """Return the draft of a report; `now` is when it was last seen where the file tells no time."""
-    top = _by_hits(run)
-    seen_at = run.ended_at or run.started_at or now
-    return Report(
-        real_world_harm=Answer.UNKNOWN,
-        malicious_use_possible=Answer.YES if run.hits else Answer.UNKNOWN,
-        restricted_material=RestrictedMaterial.NONE,
-        affects=(system_of(run),),
-        seen_at=seen_at,
-        title=_title(run, top),
-        description=_description(run, top),
-        steps=_steps(run),
-        public_status=PublicStatus.UNKNOWN,
-        disclosure=DisclosureWish(intent=DisclosureIntent.UNDECIDED),
-        flaw_class=class_of(run),
-        taxonomy=tuple(_references(run, top)),
-        attack=Attack(capabilities=(AttackCapability.QUERY_ACCESS,)),
-        evidence=Evidence(stochastic=Answer.YES, trials=tuple(_trial(run, family) for family in run.families)),
-        discovered_at=(run.started_at or seen_at).date(),
-        discovery_method=DiscoveryMethod.AUTOMATED,
-    )
+    return _found(run).report(now=now)
 
 
 def questions_of(run: Run) -> tuple[Remark, ...]:
     """Return what the reporter must look at before the draft is sent."""
-    asked = {
-        "/real_world_harm": "the file does not tell whether anybody was harmed: answer it",
-        "/restricted_material": "prompts and outputs were not looked at: say if they hold restricted material",
-        "/public_status": "the file does not tell whether the flaw is public: answer it",
-        "/disclosure/intent": "the file does not tell what you want: answer it",
-    }
-    if run.started_at is None and run.ended_at is None:
-        asked["/seen_at"] = "the file tells no time: give the day on which you ran it"
-    if not run.target_name:
-        asked["/affects/0/product"] = "the file names no model: name it"
-    if not run.hits:
-        asked["/title"] = "the run had no hit, so it shows no flaw"
-    return tuple(
-        Remark(level=Level.WARNING, rule="garak.answer", at=at, message=message) for at, message in asked.items()
+    return _found(run).questions()
+
+
+def _found(run: Run) -> Found:
+    top = _by_hits(run)
+    return Found(
+        tool="garak",
+        hits=run.hits,
+        system=system_of(run),
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        title=_title(run, top),
+        description=_description(run, top),
+        steps=_steps(run),
+        flaw_class=class_of(run),
+        taxonomy=tuple(_references(run, top)),
+        trials=tuple(_trial(run, family) for family in run.families),
     )
 
 
@@ -127,17 +101,12 @@ def system_of(run: Run) -> AffectedSystem:
             model_string=run.target_name,
             endpoint=endpoint_of(run),
         ),
-        observed=_observed(run),
+        observed=observed(run.started_at, run.ended_at, _sampling(run)),
     )
 
 
-def _observed(run: Run) -> Observation | None:
-    since = run.started_at or run.ended_at
-    if since is None:
-        return None
-    sampling = {name: run.generator.get(name) for name in ("temperature", "top_p", "max_tokens")}
-    told = tuple((name, str(value)) for name, value in sampling.items() if isinstance(value, int | float))
-    return Observation(since=since, until=run.ended_at or since, sampling=told)
+def _sampling(run: Run) -> Mapping[str, Json]:
+    return {name: run.generator.get(name) for name in ("temperature", "top_p", "max_tokens")}
 
 
 def _by_hits(run: Run) -> list[FamilyCount]:
@@ -154,8 +123,8 @@ def _counts(family: FamilyCount) -> str:
 def _title(run: Run, top: list[FamilyCount]) -> str:
     model = run.target_name or "the model"
     if not top:
-        return f"garak found no hit on {model}"[:TITLE_LIMIT]
-    return f"{model}: {top[0].probe} succeeds ({_counts(top[0])})"[:TITLE_LIMIT]
+        return f"garak found no hit on {model}"
+    return f"{model}: {top[0].probe} succeeds ({_counts(top[0])})"
 
 
 def _description(run: Run, top: list[FamilyCount]) -> str:

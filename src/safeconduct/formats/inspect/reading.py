@@ -38,6 +38,7 @@ START: Final = "_journal/start.json"
 VERSION: Final = 2
 HIT_WHEN: Final = "safeconduct_hit_when"
 """Where a task that we wrote says what its "correct" means: a name in the metadata of the task."""
+SAMPLING: Final = ("temperature", "top_p", "top_k", "max_tokens", "seed")
 ATTACHMENT: Final = "attachment://"
 _MEMBER: Final = JsonLimits(document_bytes=MEMBER_LIMIT, depth=256)
 _DOCUMENT: Final = JsonLimits(document_bytes=DOCUMENT.document_bytes, depth=256)
@@ -189,7 +190,7 @@ class _Log:
         self._judge_totals()
         stats = table_of(self.header.get("stats"))
         model = text_of(self.eval, "model")
-        plan = table_of(inside(self.header, "plan", "config"))
+        asked = {**table_of(inside(self.header, "plan", "config")), **table_of(self.eval.get("model_generate_config"))}
         return Run(
             source=self.tally.source,
             kind=kind,
@@ -200,7 +201,7 @@ class _Log:
             ),
             started_at=instant_of(stats.get("started_at")) or instant_of(self.eval.get("created")),
             ended_at=instant_of(stats.get("completed_at")),
-            sampling={**plan, **table_of(self.eval.get("model_generate_config"))},
+            sampling={name: asked[name] for name in SAMPLING if name in asked},
             families=self.tally.families,
             prompts=self.tally.prompts,
             again=f"Run: inspect eval {text_of(self.eval, 'task')} --model {model}",
