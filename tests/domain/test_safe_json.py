@@ -5,6 +5,7 @@ import io
 import json
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,11 @@ def test_the_canonical_form_reads_back_and_is_its_own_canonical_form(value: obje
 
     assert read_json(once) == value
     assert canonical_json(read_json(once)) == once
+
+
+@given(VALUES)
+def test_the_canonical_form_is_that_of_the_library_of_the_standard(value: object) -> None:
+    assert canonical_json(value) == rfc8785.dumps(value)
 
 
 def test_the_canonical_form_sorts_keys_by_utf_16_units_as_the_standard_shows() -> None:
@@ -190,3 +196,13 @@ def test_a_foreign_text_is_shown_short_and_without_control_characters() -> None:
     assert shown("é" * 50) == '"' + "é" * 39 + '…"'
     assert shown("\x1b[2J") == '"\\u001b[2J"'
     assert printable("a\x1b[2J\nb é") == "a\ufffd[2J\ufffdb é"
+
+
+def test_words_that_say_no_value_are_null_only_where_that_is_asked_for() -> None:
+    data = b'{"score": NaN, "most": Infinity, "least": -Infinity, "word": "NaN"}'
+
+    assert read_object(data, nan_is_null=True) == {"score": None, "most": None, "least": None, "word": "NaN"}
+    with pytest.raises(MalformedError, match="NaN is not a JSON number"):
+        read_json(data)
+    with pytest.raises(MalformedError, match="too large to be represented"):
+        read_json(b"1e999", nan_is_null=True)

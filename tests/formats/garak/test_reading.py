@@ -143,6 +143,26 @@ def test_a_count_of_garak_that_differs_is_told_with_both_counts() -> None:
     assert "left out" in messages["garak.eval"]
 
 
+def test_totals_of_garak_that_its_own_parts_contradict_are_told() -> None:
+    sound = eval_entry(1, 1, 1, total_evaluated=2, total_processed=3)
+    lying = eval_entry(1, 1, 1, total_evaluated=20, total_processed=30)
+
+    assert rules(run_of(SETUP, INIT, attempt([1.0, None, 0.0]), sound, END)) == set()
+    told = [remark.message for remark in run_of(SETUP, INIT, attempt([1.0, None, 0.0]), lying, END).remarks]
+    assert told == [
+        "garak's own total_evaluated is 20, and its parts make 2",
+        "garak's own total_processed is 30, and its parts make 3",
+    ]
+
+
+def test_the_interval_of_garak_is_not_taken_over() -> None:
+    told = eval_entry(1, 1, confidence_method="bootstrap", confidence=0.95, confidence_lower=0.0, confidence_upper=0.0)
+    run = run_of(SETUP, INIT, attempt([1.0, 0.0]), told, END)
+
+    assert run.remarks == ()
+    assert not any("confidence" in name for name in run.families[0].__dataclass_fields__)
+
+
 def test_a_run_that_did_not_end_says_so_and_what_it_assumes() -> None:
     told = {remark.rule: remark.message for remark in run_of(SETUP, INIT, attempt([1.0])).remarks}
     assumed = {remark.rule: remark.message for remark in run_of(INIT, attempt([1.0])).remarks}

@@ -176,7 +176,15 @@ class _Collector:
         fails = entry.get("fails")
         if fails is None and isinstance(passed, int) and isinstance(total, int):
             fails = total - passed
-        self.evals[text_of(entry, "probe"), text_of(entry, "detector")] = (passed, fails, entry.get("nones", 0))
+        name, nones = (text_of(entry, "probe"), text_of(entry, "detector")), entry.get("nones", 0)
+        self.evals[name] = (passed, fails, nones)
+        sums = {"total_evaluated": [passed, fails], "total_processed": [passed, fails, nones]}
+        for total_name, parts in sums.items():
+            told = whole_of(entry, total_name)
+            counted = sum(part for part in parts if isinstance(part, int))
+            if told is not None and told != counted:
+                message = f"garak's own {total_name} is {told}, and its parts make {counted}"
+                self.note("mismatch", message, at=f"{name[0]}/{name[1]} {total_name}")
 
     def _take_attempt(self, attempt: Entry, line: int) -> None:
         status = attempt.get("status")
