@@ -51,6 +51,8 @@ MISSING: dict[str, Any] = {
     "name": "missing",
     "version": 1,
     "number": 1,
+    "reply_id": 987654,
+    "behavior_id": 987654,
     "rest": "missing",
 }
 
