@@ -273,6 +273,21 @@ def test_a_classifier_takes_no_tools(adapter: Adapter) -> None:
     assert codes(leak_bundle(target=target, **attack_with(tools=(MAIL,))))["script.no-tools"] is Level.ERROR
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        user(document="x"),
+        user(expect=(Canary(text="x"),)),
+        user(carry=(Carry(name="x", pattern="(x)"),)),
+    ],
+)
+def test_a_classifier_is_asked_one_text_at_a_time(step: Step) -> None:
+    local = replace(evasion_bundle(), attack=replace(evasion_bundle().attack, steps=(step,)))
+
+    assert codes(local)["script.no-dialogue"] is Level.ERROR
+    assert "script.no-dialogue" not in codes(leak_bundle(**steps_with(step)))
+
+
 def test_costs_are_played_through() -> None:
     costs = costs_of(leak_bundle())
 

@@ -59,6 +59,9 @@ def _whole(bundle: Bundle) -> Iterator[Remark]:
     if uses_tools and bundle.target.adapter is not Adapter.OPENAI_CHAT:
         message = f"a target of kind {bundle.target.adapter.value} takes no tools"
         yield error("script.no-tools", at, message, "put the words into a document of a user's step")
+    if not bundle.target.adapter.is_remote and any(step.document or step.expect or step.carry for step in attack.steps):
+        message = f"a target of kind {bundle.target.adapter.value} is asked one text at a time"
+        yield error("script.no-dialogue", at, message, "it takes no document, and nothing is expected or carried")
 
 
 def _fields(at: str, step: Step, *, is_answered: bool) -> Iterator[Remark]:
