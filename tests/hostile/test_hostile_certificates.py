@@ -27,7 +27,7 @@ from tests.verification.certificates import (
 from tests.verification.deliberations import HIT, MISS, SOON
 
 from safeconduct.crypto.dsse import open_statement, sign_envelope, sign_statement
-from safeconduct.domain.evidence import Arm, Criterion, Trial
+from safeconduct.domain.evidence import Arm, Criterion, JudgeCalibration, Trial, Verdict
 from safeconduct.domain.safe_json import canonical_json
 from safeconduct.errors import ConflictError, MalformedError, SafeconductError, VerificationError
 from safeconduct.verification.binding import bound
@@ -186,6 +186,24 @@ def test_one_outcome_that_was_dropped_anywhere_is_refused(place: int) -> None:
 
     with pytest.raises(VerificationError):
         check(made, make_certificate(made.facts, dropped, SIGNER), dropped)
+
+
+def test_where_a_judge_decides_the_order_is_not_looked_at_and_the_draws_still_are() -> None:
+    # A person's word came after the calls, so the order follows from outcomes that nobody certifies.
+    judged = replace(SOON, judge=JudgeCalibration(positives=200, found=200))
+    made = certify(
+        lambda call: HIT if call.arm is not Arm.EFFICACY or call.family == "leet" else MISS, criterion=judged
+    )
+    places = [number for number, one in enumerate(made.trials) if one.arm is Arm.EFFICACY]
+    trials = list(made.trials)
+    trials[places[0]], trials[places[1]] = trials[places[1]], trials[places[0]]
+    swapped = renumbered(trials)
+    envelope = make_certificate(made.facts, swapped, SIGNER)
+
+    assert verify_certificate(envelope, write_trials(swapped), KEYS).verdict is Verdict.NOT_FIXED
+    easy = (replace(swapped[0], variant="0" * 64), *swapped[1:])
+    with pytest.raises(VerificationError, match="does not carry the variant"):
+        check(made, make_certificate(made.facts, easy, SIGNER), easy)
 
 
 def test_a_tail_that_was_dropped_needs_a_reason() -> None:

@@ -183,11 +183,16 @@ def _subjects(facts: CampaignFacts) -> tuple[Subject, ...]:
 
 
 def _require_course(facts: CampaignFacts, trials: tuple[Trial, ...], end: Deliberation) -> None:
-    """Refuse calls that the rule would not have made, and an early end without a reason; the first form knew none."""
+    """Refuse calls that the rule would not have made, and an early end without a reason; the first form knew none.
+
+    Where a judge decides, a person's word takes the place of the judge's after the calls were made, so what was asked
+    next does not follow from the outcomes that are certified, and is not looked at.
+    """
     if facts.form == FIRST:
         return
-    start = Deliberation.begin(facts.criterion, families=facts.families, benign=facts.benign)
-    require_schedule(start, trials, width=facts.width)
+    if facts.criterion.judge is None:
+        start = Deliberation.begin(facts.criterion, families=facts.families, benign=facts.benign)
+        require_schedule(start, trials, width=facts.width)
     if not end.is_over and not facts.halted:
         raise VerificationError(
             "the campaign ends before its verdict and does not say why",
