@@ -102,9 +102,45 @@ def canonical_json(value: object) -> bytes:
             integer of more than 53 bits, or something that is not JSON.
     """
     try:
+        return _common(value).encode()
+    except _Uncommon:
+        pass
+    except UnicodeEncodeError as error:
+        raise MalformedError("the data have no canonical JSON form", hint=str(error)) from error
+    try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]  # it judges the value itself
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise MalformedError("the data have no canonical JSON form", hint=str(error)) from error
+
+
+class _Uncommon(Exception):  # noqa: N818  # says which way to go, never leaves the module
+    """A value needs the whole of the standard: a number with a fraction, a name beyond ASCII, a type of our own."""
+
+
+_quote = json.encoder.encode_basestring
+_COMMON_INTEGER = 2**53 - 1
+
+
+def _common(value: object) -> str:
+    """Return the canonical text of what documents mostly consist of, several times faster than the library.
+
+    The standard sorts names by UTF-16 units, which for ASCII is the order of Python; and its escapes in strings are
+    those that Python writes.
+    """
+    kind = type(value)
+    if isinstance(value, str) and kind is str:
+        return _quote(value)
+    if isinstance(value, dict) and kind is dict:
+        if not all(type(name) is str and name.isascii() for name in value):
+            raise _Uncommon
+        return f"{{{','.join(f'{_quote(name)}:{_common(value[name])}' for name in sorted(value))}}}"
+    if isinstance(value, list) and kind is list:
+        return f"[{','.join(map(_common, value))}]"
+    if value is None or kind is bool:
+        return "null" if value is None else ("true" if value else "false")
+    if isinstance(value, int) and kind is int and abs(value) <= _COMMON_INTEGER:
+        return str(value)
+    raise _Uncommon
 
 
 def shown(text: str) -> str:
