@@ -51,8 +51,7 @@ GATE_WORDS = {
     GateState.ERROR: "target failed",
 }
 STAGES = {"duplicates": "Known already?", "documented": "Documented by the vendor as intended?"}
-WORDS = {"True": "yes", "False": "no"}
-TELLING = frozenset({"True", "exact", "likely"})
+TELLING = frozenset({"yes", "exact", "likely"})
 GOING = frozenset({GateState.QUEUED, GateState.RUNNING})
 MOODS: Mapping[str, str] = {
     GateState.REPRODUCED: "ok",
@@ -261,9 +260,7 @@ def stages_of(rules: tuple[Rule, ...], evidence: Evidence | None, *, has_bundle:
         if name in by_name:
             mood = "warn" if by_name[name].outcome in TELLING else ""
             reasons = by_name[name].reasons[:2]
-            yield Stage(
-                title=title, outcome=WORDS.get(by_name[name].outcome, by_name[name].outcome), reasons=reasons, mood=mood
-            )
+            yield Stage(title=title, outcome=by_name[name].outcome, reasons=reasons, mood=mood)
     yield _ran(evidence, has_bundle=has_bundle)
     if "priority" in by_name:
         yield Stage(
@@ -315,6 +312,8 @@ def _outcome(name: str, outcome: Any, inputs: Mapping[str, Any]) -> str:
     if name == "profile":
         answers = str(outcome if isinstance(outcome, str) else inputs.get("profile", "")).split("/")[1:]
         return f"{sum(not answer.endswith(':X') for answer in answers)} of {len(answers)} told"
+    if isinstance(outcome, bool):
+        return "yes" if outcome else "no"
     return _plain(outcome)
 
 
