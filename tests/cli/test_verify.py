@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.verification.bundles import CANARY, leak_bundle
 from tests.verification.endpoint import endpoint
+from tests.verification.judged import judged_bundle, judging
 
 from safeconduct.verification.bundle import write_bundle
 
@@ -53,6 +54,26 @@ def test_a_run_ends_with_the_code_of_its_verdict(
 
     assert checked.returncode == code, checked.stderr
     assert "variants were drawn again alike" in checked.stdout
+
+
+def test_a_judge_is_asked_at_its_address(tmp_path: Path) -> None:
+    path = tmp_path / "judged.zip"
+    write_bundle(judged_bundle(), path)
+    with (
+        endpoint(canary=CANARY, rate=1.0) as before,
+        endpoint(canary=CANARY) as after,
+        endpoint(canary="") as judge,
+    ):
+        judging(judge, lambda prompt: "yes" if CANARY.upper() in prompt else "no")
+        options = ("--allow-private", "--judge", judge.url, "--judge-secret-env", "JUDGE_KEY")
+        known = ("--target", after.url, "--model", "acme-2", "--unpatched", before.url)
+        result = verify("run", path, *known, *options, JUDGE_KEY="sk-judge")
+        lacking = verify("run", path, *known, "--allow-private")
+
+    assert result.returncode == 0, result.stderr
+    assert {headers["Authorization"] for headers in judge.headers} == {"Bearer sk-judge"}
+    assert lacking.returncode == 4
+    assert "judge" in lacking.stderr
 
 
 def test_a_run_speaks_json(bundle: Path) -> None:

@@ -31,6 +31,8 @@ UnpatchedEntry = Annotated[
     str, typer.Option("--unpatched-entry", help="The same of the unpatched one; default: that of the bundle.")
 ]
 SecretEnv = Annotated[str, typer.Option("--secret-env", help="Environment variable that holds the target's secret.")]
+Judge = Annotated[str, typer.Option("--judge", help="Address of the judge model that the oracle asks.")]
+JudgeSecretEnv = Annotated[str, typer.Option("--judge-secret-env", help="Environment variable of the judge's secret.")]
 Out = Annotated[Path | None, typer.Option("--out", help="New folder for trials and certificate.")]
 AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Grant private and loopback addresses.")]
 MaxCalls = Annotated[int | None, typer.Option("--max-calls", min=1, help="At most so many calls.")]

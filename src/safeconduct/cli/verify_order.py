@@ -19,6 +19,7 @@ from safeconduct.crypto.secret import Secret
 from safeconduct.domain.authorization import Caps, TargetGrant
 from safeconduct.domain.bundle import Bundle, Speaker
 from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.observed import Judge
 from safeconduct.domain.price import Price, amount_of
 from safeconduct.domain.safe_json import Json
 from safeconduct.errors import ConfigurationError, MalformedError, VerificationError
@@ -47,11 +48,16 @@ class TargetOption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """How targets are reached: with which secret, whether at private addresses, so many calls at a time."""
+    """How targets are reached: with which secret, whether at private addresses, so many calls at a time.
+
+    `judge` is the address of the model that the oracle asks for its opinion, if it asks one.
+    """
 
     secret_env: str
     allow_private: bool
     width: int = 1
+    judge: str = ""
+    judge_secret_env: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,21 +117,39 @@ def makers(order: Order, *, spent: Mapping[str, Spent]) -> tuple[Callable[[], Ta
     Raises:
         ConfigurationError: the secret is not there.
     """
-    _secrets(order.reach.secret_env)
+    bundle, reach = order.terms.bundle, order.reach
+    _secrets(reach.secret_env, reach.judge_secret_env)
+    judge = judge_of(bundle, reach)
     unpatched, patched = (
-        partial(open_target, order.terms.bundle, grant_of(order.terms.bundle, option, order.reach, spent=spent[role]))
+        partial(open_target, bundle, grant_of(bundle, option, reach, spent=spent[role]), judge=judge)
         for role, option in (("unpatched", order.unpatched), ("patched", order.patched))
     )
     return unpatched, patched
 
 
-def open_target(bundle: Bundle, grant: TargetGrant) -> Target:
-    """Return a target as granted; its secret is taken from the environment of the process that this runs in.
+def open_target(bundle: Bundle, grant: TargetGrant, *, judge: TargetGrant | None = None) -> Target:
+    """Return a target as granted; secrets are taken from the environment of the process that this runs in.
 
     Raises:
-        SafeconductError: as `target_for`, and ConfigurationError for the secret.
+        SafeconductError: as `target_for`, and ConfigurationError for a secret.
     """
-    return target_for(bundle, grant, clock=now, secrets=_secrets(grant.secret_name))
+    stored = _secrets(grant.secret_name, judge.secret_name if judge else "")
+    return target_for(bundle, grant, clock=now, secrets=stored, judge=judge)
+
+
+def judge_of(bundle: Bundle, reach: Reach) -> TargetGrant | None:
+    """Return what typing the judge's address grants: the model that the bundle's oracle names, so many calls."""
+    model = next((check.model for check in bundle.oracle.checks if isinstance(check, Judge)), "")
+    if not reach.judge or not model:
+        return None
+    caps = Caps(calls=bundle.limits.calls, tokens=_MANY_TOKENS, call_seconds=bundle.limits.call_seconds)
+    return TargetGrant(
+        model=model,
+        url=reach.judge,
+        caps=caps,
+        secret_name=reach.judge_secret_env,
+        allow_private=reach.allow_private,
+    )
 
 
 def grant_of(bundle: Bundle, option: TargetOption, reach: Reach, *, spent: Spent | None = None) -> TargetGrant:
@@ -177,6 +201,8 @@ def order_facts(order: Order) -> dict[str, Json]:
         "secret_env": order.reach.secret_env,
         "allow_private": order.reach.allow_private,
         "width": order.reach.width,
+        "judge": order.reach.judge,
+        "judge_secret_env": order.reach.judge_secret_env,
     }
 
 
@@ -223,6 +249,8 @@ def read_order(facts: Mapping[str, Json], bundle: Bundle) -> Order:
             secret_env=fields.text("secret_env", limit=200),
             allow_private=fields.flag("allow_private", default=False),
             width=fields.whole("width", least=1, most=64),
+            judge=fields.text("judge", "", limit=2_000),
+            judge_secret_env=fields.text("judge_secret_env", "", limit=200),
         ),
     )
     fields.done()
@@ -248,11 +276,10 @@ def _read_option(fields: Fields) -> TargetOption:
     )
 
 
-def _secrets(name: str) -> dict[str, Secret]:
-    """Return the secret of the environment variable, by its name."""
-    if not name:
-        return {}
-    value = os.environ.get(name)
-    if not value:
-        raise ConfigurationError(f"the environment variable {name} is not set", hint="it holds the target's secret")
-    return {name: Secret(value.encode())}
+def _secrets(*names: str) -> dict[str, Secret]:
+    """Return the secrets of the environment variables, by their names."""
+    found = {name: os.environ.get(name, "") for name in names if name}
+    for name, value in found.items():
+        if not value:
+            raise ConfigurationError(f"the environment variable {name} is not set", hint="it holds the target's secret")
+    return {name: Secret(value.encode()) for name, value in found.items()}

@@ -64,6 +64,8 @@ def run(
     entry: options.Entry = "",
     unpatched_entry: options.UnpatchedEntry = "",
     secret_env: options.SecretEnv = "",
+    judge: options.Judge = "",
+    judge_secret_env: options.JudgeSecretEnv = "",
     out: options.Out = None,
     allow_private: options.AllowPrivate = False,
     max_calls: options.MaxCalls = None,
@@ -88,6 +90,7 @@ def run(
     after = TargetOption(place=target, model=model, entry=entry)
     before = TargetOption(place=unpatched or target, model=unpatched_model or read.target.model, entry=unpatched_entry)
     reach = Reach(secret_env=secret_env, allow_private=allow_private, width=width)
+    reach = replace(reach, judge=judge, judge_secret_env=judge_secret_env)
     order = Order(terms=terms, bundle_path=path, patched=after, unpatched=before, reach=reach)
     manner = Manner(out=out, signer=signer_of(sign_with), show=progress, engine=engine, suite=suite_of(suite))
     _begin(order, manner, journal=journal, as_json=as_json)
