@@ -210,7 +210,7 @@ async def _all(
 async def _one(bundle: Bundle, target: Target, oracle: PreparedOracle, string: tuple[str, str]) -> Shot:
     family, text = string
     try:
-        answer = await target.ask(conversation(bundle.attack.steps, (text,)))
+        answer = await target.ask(conversation(bundle.attack, (text,)))
     except TargetError:
         return Shot(family=family, text=text, reply=None, outcome=TrialOutcome.ERROR, seconds=0.0)
     return Shot(
