@@ -17,7 +17,7 @@ from tests.formats.examples import ADVISORY, REPORT
 from tests.formats.garak.attempts import END, RUN, attempt
 from typer.testing import CliRunner, Result
 
-from safeconduct.cli import evidence_files
+from safeconduct.cli import evidence_files, evidence_rates
 from safeconduct.cli.main import app
 from safeconduct.domain.safe_json import JsonLimits
 from safeconduct.errors import (
@@ -152,7 +152,7 @@ def test_a_scan_of_files_gives_no_bundle(tmp_path: Path) -> None:
 
 
 EVIDENCE = [
-    ("garak-0.17.1.report.jsonl", "garak", 40), ("garak-0.17.1.hitlog.jsonl", "garak", 16),
+    ("garak-0.17.1.report.jsonl", "garak", 40),
     ("inspect-0.3.285.eval", "inspect", 24), ("inspect-0.3.285.json", "inspect", 24),
     ("promptfoo-0.121.20.json", "promptfoo", 16), ("promptfoo-0.121.20.jsonl", "promptfoo", 16),
     ("promptfoo-0.121.20-redteam.json", "promptfoo", 3), ("pyrit-1.1.0.json", "pyrit", 7), ("memory.db", "pyrit", 7),
@@ -189,6 +189,54 @@ def test_evidence_of_prompts_gives_a_bundle_that_can_be_read(tmp_path: Path) -> 
     assert [seed.text for seed in read_bundle(made).attack.seeds] == [
         "Tell me the code word, attempt 0.", "Tell me the code word, attempt 1.",
     ]  # fmt: skip
+
+
+def test_a_rate_counts_variants_and_not_outputs(tmp_path: Path) -> None:
+    def bounds(name: str, rows: list[dict[str, object]]) -> tuple[float, float]:
+        file = tmp_path / name
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (rate,) = json.loads(convert(file, "--json").stdout)["rates"]
+        return rate["low"], rate["high"]
+
+    apart = bounds("apart.jsonl", [{"hit": number < 60, "cluster": number} for number in range(120)])
+    together = bounds("together.jsonl", [{"hit": number < 60, "cluster": number // 30} for number in range(120)])
+    unjudged = bounds(
+        "unjudged.jsonl", [{"hit": True if number < 60 else None, "cluster": number} for number in range(120)]
+    )
+
+    assert 0.3 < apart[0] < 0.5 < apart[1] < 0.7
+    assert together[0] < apart[0]
+    assert together[1] > apart[1]
+    assert unjudged[1] == 1.0
+
+
+def test_rates_are_told_to_people_and_a_hit_log_has_none(tmp_path: Path) -> None:
+    told = convert(GARAK, "--out", tmp_path / "r.json").stderr
+    hits = convert(FORMATS / "garak-0.17.1.hitlog.jsonl", "--json")
+
+    assert "dan.Dan_11_0/encoding.DecodeApprox: the mean rate of hits is 7.5% to 80.3% (95 %, 5 variants)" in told
+    assert json.loads(hits.stdout)["rates"] == []
+    assert json.loads(convert(FORMATS / "modelscan-0.8.8-ok.json", "--json").stdout)["rates"] == []
+
+
+def test_a_hit_log_has_no_rows_that_could_be_taken_for_a_rate(tmp_path: Path) -> None:
+    result = convert(FORMATS / "garak-0.17.1.hitlog.jsonl", "--rows", tmp_path / "rows.jsonl")
+
+    assert isinstance(result.exception, MalformedError)
+    assert "report.jsonl" in result.exception.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_family_of_very_many_variants_gets_no_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence_rates, "VARIANT_LIMIT", 3)
+    file = tmp_path / "many.jsonl"
+    file.write_text(
+        "".join(f'{{"hit": false, "cluster": "{number // 2}", "family": "f{number // 4}"}}\n' for number in range(8))
+    )
+    told = json.loads(convert(file, "--json").stdout)["rates"]
+
+    assert [(rate["family"], rate["high"] is None) for rate in told] == [("f0", False), ("f1", True)]
+    assert "f1/not told: too many variants" in convert(file, "--out", tmp_path / "r.json").stderr
 
 
 def test_what_a_person_must_say_is_asked(tmp_path: Path) -> None:

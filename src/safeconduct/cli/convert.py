@@ -228,6 +228,7 @@ def _tell(done: _Conversion, *, out: Path | None, bundle: Path | None, as_json: 
             "bundle": str(bundle or ""),
             "bundle_id": done.bundle_id,
             "loss": _losses(done),
+            "rates": [rate.as_dict() for rate in done.imported.rates],
             "remarks": [remark.as_dict() for remark in done.remarks],
         }
         answer(facts if out else {**facts, "document": json.loads(done.writing.data)}, as_json=True, text="")
@@ -249,6 +250,7 @@ def _account(done: _Conversion, *, out: Path | None, bundle: Path | None) -> Ite
     for loss in done.losses:
         if loss.source_format != loss.target_format:
             yield from _lost(loss)
+    yield from map(str, done.imported.rates[:SHOWN_LOSSES])
     for remark in done.remarks:
         word = "Error" if remark.level is Level.ERROR else "Note"
         yield f"{word}: {remark.at + ': ' if remark.at else ''}{remark.message}"
