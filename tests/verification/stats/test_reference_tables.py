@@ -2,11 +2,12 @@
 """Published comparisons of plans, with their parameters: exact figures to the printed digit, simulated ones within 3 s.e."""
 
 import math
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
 import pytest
-from benchmarks.frontier import information_bound, ratios, read_found
+from benchmarks.frontier import information_bound, ratios, read_found, search
 from benchmarks.stats import (
     CAP,
     FIXED_C,
@@ -20,8 +21,9 @@ from benchmarks.stats import (
 )
 
 from safeconduct.domain.evidence import Criterion
-from safeconduct.verification.stats.exact import Boundaries, operating
+from safeconduct.verification.stats.exact import Boundaries, boundaries, operating
 from safeconduct.verification.stats.intervals import clopper_pearson_upper
+from safeconduct.verification.stats.mixture import odds
 from safeconduct.verification.stats.sequential import FIVE_POINT_METHOD, MIXTURE_METHOD, SPRT_METHOD, sequential_test
 
 CALLS = {
@@ -134,3 +136,28 @@ def test_a_pooled_average_hides_one_bad_family_of_ten() -> None:
         share = operating(plan_of(SPRT_METHOD, cap=CAP), rate=rate / 10).accepted
 
         assert abs(share - percent / 100) <= 3 * math.sqrt(share * (1 - share) / 3000)
+
+
+@pytest.mark.parametrize(("rate", "calls"), [(0.01, 131), (0.02, 281), (0.03, 782), (0.1, 201)])
+def test_with_both_sides_at_the_tolerance_the_gray_zone_costs_the_calls_printed(rate: float, calls: int) -> None:
+    assert operating(both_at_the_tolerance(), rate=rate).calls == pytest.approx(calls, abs=0.5)
+
+
+def test_with_both_sides_at_the_tolerance_a_residual_there_is_not_decided() -> None:
+    assert 0.92 <= operating(both_at_the_tolerance(), rate=0.05).open <= 0.94
+
+
+@cache
+def both_at_the_tolerance() -> Boundaries:
+    points = tuple(odds(point) / odds(0.05) for point in (0.1, 0.2, 0.4, 0.7))
+    test = sequential_test(Criterion(method=FIVE_POINT_METHOD), streams=1)
+    above = replace(test.above, odds_ratios=points)
+    return boundaries(replace(test, design=0.05, above=above), cap=3000)
+
+
+def test_the_search_keeps_to_its_calls_without_a_hit_and_repeats_with_its_seed() -> None:
+    found = search(64, seed=7, steps=4)
+
+    assert boundaries(found.test, cap=64).accept[63:] == (-1, 0)
+    assert sum(found.weights) == pytest.approx(1)
+    assert search(64, seed=7, steps=4) == found
