@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from safeconduct.cli import main
+from safeconduct.server.authorizations.models import Target
 
 Run = Callable[..., tuple[int, str, str]]
 GRANT = ("grant", "--label", "The assistant", "--model", "acme-1", "--url", "https://models.example/v1")
@@ -94,3 +95,13 @@ def test_a_home_that_was_never_served_is_told_and_not_a_traceback(tmp_path: Path
 
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr.startswith("error [unavailable]: the database was not prepared")
+
+
+def test_hours_of_the_week_and_a_cap_on_money_are_granted(run: Run) -> None:
+    made = answer(
+        run(*GRANT, "--hours", "mon-fri 09:00-17:00 UTC", "--price", "EUR 0.01", "--spending", "20", "--json")
+    )
+
+    target = Target.objects.get(pk=made["target_id"])
+    assert (target.days, target.zone, target.currency, target.max_spending) == ("01234", "UTC", "EUR", 20)
+    assert run(*GRANT, "--spending", "20")[0] == 4

@@ -13,12 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
+from safeconduct.cli.grant_texts import HOURS, PRICE, hours_in, price_in
 from safeconduct.cli.operation import PRIVATE, ConfigOption
 from safeconduct.cli.output import JsonFlag, answer
 from safeconduct.domain.authorization import Caps, TargetGrant
 from safeconduct.domain.bundle import Adapter
 from safeconduct.domain.instants import parse_instant
 from safeconduct.domain.parties import Role
+from safeconduct.domain.price import amount_of
 from safeconduct.errors import UnavailableError
 
 app = typer.Typer(help="The targets that bundles may be run against.", no_args_is_help=True)
@@ -51,6 +53,9 @@ def grant(
     call_seconds: Annotated[float, typer.Option("--call-seconds")] = _USUAL.call_seconds,
     starts: Annotated[str, typer.Option("--from", help="Window opens, such as 2026-12-01T00:00Z.")] = "",
     ends: Annotated[str, typer.Option("--until", help="Window closes.")] = "",
+    hours: Annotated[str, typer.Option("--hours", help=f"Hours of the week, such as '{HOURS}'.")] = "",
+    price: Annotated[str, typer.Option("--price", help=f"Call, million tokens in, out: '{PRICE}'.")] = "",
+    spending: Annotated[str, typer.Option("--spending", help="Money in all; needs a price.")] = "",
     config: ConfigOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -58,9 +63,9 @@ def grant(
     caps = Caps(calls=calls, tokens=tokens, tokens_per_call=tokens_per_call, calls_per_minute=calls_per_minute)
     terms = replace(
         TargetGrant(model=model, adapter=adapter, url=url, entry=entry, packages=packages, secret_name=secret_name),
-        caps=replace(caps, call_seconds=call_seconds),
-        starts_at=parse_instant(starts) if starts else None,
-        ends_at=parse_instant(ends) if ends else None,
+        caps=replace(caps, call_seconds=call_seconds, spending=amount_of(spending) if spending else None),
+        **_window(starts, ends, hours),
+        price=price_in(price),
         allow_private=allow_private,
     )
     by = operator(config)
@@ -119,6 +124,14 @@ def operator(config: Path | None) -> Any:
     except DatabaseError as error:
         raise UnavailableError("the database was not prepared", hint="run safeconduct serve once") from error
     return by
+
+
+def _window(starts: str, ends: str, hours: str) -> dict[str, Any]:
+    return {
+        "starts_at": parse_instant(starts) if starts else None,
+        "ends_at": parse_instant(ends) if ends else None,
+        "hours": hours_in(hours),
+    }
 
 
 def _granted(terms: TargetGrant, *, label: str, vendor: str, product: str, is_patched: bool, by: Any) -> Any:
