@@ -91,7 +91,7 @@ def test_a_signature_is_made_and_checked(tmp_path: Path) -> None:
     good = verify("bundle", tmp_path / "b.zip", "--key", made.stdout.strip(), "--json")
     bad = verify("bundle", tmp_path / "b.zip", "--key", other.stdout.strip())
     unchecked = verify("bundle", tmp_path / "b.zip", "--json")
-    assert json.loads(good.stdout)["signature"] == "verified"
+    assert json.loads(good.stdout)["signature"] == "verified, by ada"
     assert json.loads(unchecked.stdout)["signature"] == "not verified"
     assert bad.returncode == 4
     assert "verification_failed" in bad.stderr

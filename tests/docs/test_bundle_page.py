@@ -67,7 +67,7 @@ def test_the_guide_leads_to_a_signed_bundle_that_can_be_run(tmp_path: Path) -> N
     assert packed.exit_code == 0, packed.output
     facts = json.loads(told.stdout)
     assert facts["runnable"]
-    assert facts["signature"] == "verified"
+    assert facts["signature"] == "verified, by ada"
     assert open_bundle(tmp_path / "m.zip").id == facts["id"]
 
 

@@ -47,9 +47,11 @@ def bundle(path: BundlePath, *, key: AuthorKey = None, as_json: JsonFlag = False
     """Check a bundle and say in plain words what it is, without running anything."""
     opened = open_bundle(path)
     read = bundle_of(opened)
+    signature = "not verified" if opened.is_signed else "none"
     if key:
-        verify_signature(opened, verifier_keys(key, beside=path))
-    signature = "verified" if key else "not verified" if opened.is_signed else "none"
+        keys = verifier_keys(key, beside=path)
+        verify_signature(opened, keys)
+        signature = f"verified, by {keys[0].name}"
     remarks, told = check_bundle(read), explain_bundle(read)
     answer(
         _facts(read, remarks, told, signature=signature),
