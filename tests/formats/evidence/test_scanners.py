@@ -48,6 +48,13 @@ def test_a_scan_of_nothing_is_not_clean() -> None:
     assert rules(run) == {"nothing"}
 
 
+def test_a_scan_without_a_hit_claims_no_flaw() -> None:
+    made = draft(read_scan, vector("modelscan-0.8.8-ok.json"))
+
+    assert made.report.title == "modelscan found no hit on the target"
+    assert {"/title", "/affects/0/product"} <= {remark.at for remark in made.remarks}
+
+
 def test_a_clean_file_is_a_miss() -> None:
     assert counts(read(read_scan, vector("modelscan-0.8.8-ok.json"))) == {
         "unsafe model file/modelscan": (0, 1, 0, 0, 1)
