@@ -7,11 +7,13 @@ import pytest
 from django.utils import timezone
 from tests.verification.endpoint import Endpoint
 
-from safeconduct.errors import NotPermittedError
+from safeconduct.errors import NotPermittedError, VerificationError
 from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Hold, Target
-from safeconduct.server.campaigns import runner
+from safeconduct.server.campaigns import runner, transcripts
 from safeconduct.server.campaigns.models import Campaign, CampaignState
+from safeconduct.verification.transcript import START, Transcript, write_links
+from safeconduct.verification.trials import read_trials
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
 
@@ -66,3 +68,29 @@ def test_an_error_of_our_own_fails_the_campaign_at_once_and_is_told_by_its_kind(
     assert (ended.state, ended.lease_until) == (CampaignState.FAILED, None)
     assert ended.failure == f"{runner.UNEXPECTED} [KeyError]"
     assert not Hold.objects.exists()
+
+
+def test_what_left_for_the_targets_is_kept_in_a_chain_that_can_be_checked(
+    queued: Campaign, leaking: Endpoint, sound: Endpoint
+) -> None:
+    ended = runner.run(queued, now=timezone.now())
+
+    ended.refresh_from_db()
+    kept = transcripts.links_of(ended)
+    assert {role: len(links) for role, links in kept.items()} == {
+        "unpatched 1": len(leaking.asked),
+        "patched 1": len(sound.asked),
+    }
+    digests = {trial.response_sha256 for trial in read_trials(ended.trials.encode())}
+    assert digests <= {link.response_sha256 for links in kept.values() for link in links}
+    forged = {"patched 1": {"head": START, "links": write_links(kept["patched 1"]).decode()}}
+    ended.sealed_transcripts = ended.sealed("transcripts", forged)
+    with pytest.raises(VerificationError):
+        transcripts.links_of(ended)
+
+
+def test_a_sitting_that_asked_nothing_keeps_no_transcript(queued: Campaign) -> None:
+    transcripts.keep(queued, {"patched": Transcript()})
+
+    queued.refresh_from_db()
+    assert transcripts.links_of(queued) == {}

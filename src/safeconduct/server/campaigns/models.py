@@ -96,6 +96,7 @@ class Campaign(models.Model):
     sealed_trials = models.BinaryField(blank=True)
     sealed_failure = models.BinaryField(blank=True)
     sealed_costs = models.BinaryField(blank=True)
+    sealed_transcripts = models.BinaryField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     cancel_asked = models.BooleanField(default=False)
     pause_asked = models.BooleanField(default=False)
@@ -120,39 +121,40 @@ class Campaign(models.Model):
     @property
     def progress(self) -> Json:
         """Return how far a running campaign is, as plain data; empty before its first call."""
-        return read_json(self._kept("progress") or b"{}")
+        return read_json(self.kept("progress") or b"{}")
 
     @property
     def reasons(self) -> Json:
         """Return the grounds of the verdict in words; empty before it."""
-        return read_json(self._kept("reasons") or b"[]")
+        return read_json(self.kept("reasons") or b"[]")
 
     @property
     def certificate(self) -> str:
         """Return the signed certificate; empty before the verdict."""
-        return self._kept("certificate").decode()
+        return self.kept("certificate").decode()
 
     @property
     def trials(self) -> str:
         """Return the trials, one line each; empty before the verdict."""
-        return self._kept("trials").decode()
+        return self.kept("trials").decode()
 
     @property
     def failure(self) -> str:
         """Return why it could not be run, in words; empty where it could."""
-        return self._kept("failure").decode()
+        return self.kept("failure").decode()
 
     @property
     def costs(self) -> Json:
         """Return what it cost, as plain data; empty before its end."""
-        return read_json(self._kept("costs") or b"{}")
+        return read_json(self.kept("costs") or b"{}")
 
     def sealed(self, column: str, value: Json) -> bytes:
         """Return a value as it is kept in the column: text as it is, other data as canonical JSON."""
         content = value.encode() if isinstance(value, str) else canonical_json(value)
         return vault.seal(content, subject=self.claim.case_id, place=kept_place(self.pk, column))
 
-    def _kept(self, column: str) -> bytes:
+    def kept(self, column: str) -> bytes:
+        """Return what is kept sealed in a column, as it was sealed; nothing where it is empty."""
         found = bytes(getattr(self, f"sealed_{column}"))
         place = kept_place(self.pk, column)
         return vault.open_sealed(found, subject=self.claim.case_id, place=place) if found else b""

@@ -15,7 +15,7 @@ def secret_place(campaign_id: str) -> Place:
 
 
 def kept_place(campaign_id: str, column: str) -> Place:
-    """Return the place of what a campaign left: its progress, reasons, certificate, trials, costs or failure."""
+    """Return the place of what a campaign left: its progress, reasons, certificate, trials, costs and so on."""
     return Place(table="campaigns_campaign", column=column, row=campaign_id)
 
 

@@ -36,7 +36,7 @@ from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Target as GrantedTarget
 from safeconduct.server.authorizations.secret_files import secrets_named
-from safeconduct.server.campaigns import adjudications, queries, services, watches
+from safeconduct.server.campaigns import adjudications, queries, services, transcripts, watches
 from safeconduct.server.campaigns.costs import JUDGE, PATCHED, UNPATCHED, Ledger, prices_of
 from safeconduct.server.campaigns.history import try_suite
 from safeconduct.server.campaigns.journal import SealedJournal
@@ -106,14 +106,14 @@ def _run(claimed: Campaign, *, now: datetime, clock: Callable[[], datetime]) -> 
             journal=SealedJournal(claimed, replies=replies),
         )
         result = run_campaign(terms, unpatched=asked[0], patched=asked[1], clock=clock, watcher=watcher)
-        progress.spend()
+        progress.finish()
         authorizing.release(holder=claimed.pk)
         if (ended := _ended_early(claimed, result, now=clock())) is not None:
             return ended
         suite = _suite(claimed, result, clock=clock)
         certificate = _certificate(claimed, terms, result, suite)
     except SafeconductError as error:
-        progress.spend()
+        progress.finish()
         return _end(claimed, CampaignState.FAILED, why=f"{error.message} [{error.code}]", now=clock())
     return _decide(claimed, replace(result, report=blocked(result.report, suite)), certificate, now=clock())
 
@@ -181,6 +181,11 @@ class Progress:
     def should_pause(self) -> bool:
         """Tell whether the campaign is to rest before the next call."""
         return self._pause
+
+    def finish(self) -> None:
+        """Write down the rest, and keep the transcripts of this sitting."""
+        self.spend()
+        transcripts.keep(self._campaign, {role: target.spent.transcript for role, target in self._watched.items()})
 
     def spend(self) -> None:
         """Write down at the targets what was spent since the last time."""
