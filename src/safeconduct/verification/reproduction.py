@@ -2,11 +2,11 @@
 """Does a reported attack reproduce at all? A small run against a granted target, before a person looks.
 
 First a few harmless prompts are asked: an oracle that hits those as well proves nothing, and the bundle is INVALID.
-(A label check is not asked so, because its expected label is that of the attack's seeds.) Then fresh variants are
-drawn, each from the family with the highest mean of hits so far; REPRODUCED at the third hit, NOT_REPRODUCED when the
-calls are spent. Where every family succeeds at 20 % the default 40 calls reproduce in 99 % of runs, at 10 % in 78 %: so
-"not reproduced" is no proof that there is no flaw. ERROR means that the target could not be asked, and is never told as
-"failed".
+(A label check is not asked so, because its expected label is that of the attack's seeds; nor is a comparison of two
+values, a model file, or a model that takes features.) Then fresh variants are drawn, each from the family with the
+highest mean of hits so far; REPRODUCED at the third hit, NOT_REPRODUCED when the calls are spent. Where every family
+succeeds at 20 % the default 40 calls reproduce in 99 % of runs, at 10 % in 78 %: so "not reproduced" is no proof that
+there is no flaw. ERROR means that the target could not be asked, and is never told as "failed".
 """
 
 import asyncio
@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from safeconduct.domain.bundle import Bundle, LabelFlip, Speaker
+from safeconduct.domain.bundle import Adapter, Bundle, LabelFlip, Speaker
 from safeconduct.domain.evidence import Arm, Trial, TrialOutcome
+from safeconduct.domain.observed import Advantage, InputForm
 from safeconduct.errors import MalformedError, NotPermittedError, SandboxError, TargetError, TooLargeError
 from safeconduct.verification.aside import run_aside
 from safeconduct.verification.asking import Outcome, ask, trial_of
@@ -197,7 +198,7 @@ class _Attempt:
 
     async def _ask_harmless(self, oracle: PreparedOracle) -> None:
         """Refuse an oracle that hits harmless prompts too."""
-        if any(isinstance(check, LabelFlip) for check in self._bundle.oracle.checks):
+        if not _takes_words(self._bundle):
             return
         for prompt in HARMLESS:
             answer = await self._target.ask((Turn(role=Speaker.USER, text=prompt),))
@@ -248,3 +249,12 @@ class _Attempt:
     def _told(self, why: str) -> str:
         """Return the reason with its counts."""
         return f"{why}: {self._hits()} hits in {len(self._trials)} trials"
+
+
+def _takes_words(bundle: Bundle) -> bool:
+    """Say whether harmless words are a question to the target whose answer the oracle could take for a success."""
+    target = bundle.target
+    is_asked_otherwise = target.adapter is Adapter.MODEL_FILE or target.form is InputForm.JSON
+    return not is_asked_otherwise and not any(
+        isinstance(check, LabelFlip | Advantage) for check in bundle.oracle.checks
+    )

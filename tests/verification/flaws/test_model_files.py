@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.verification.flaws.ground import boxed, bundle, script, verdict
+from tests.verification.flaws.ground import boxed, bundle, now, script, verdict
 from tests.verification.flaws.payloads import ACTING, CLEAN, HARMFUL, place_files
 
 from safeconduct.domain.bundle import Adapter, Bundle, Check, Speaker, TargetSpec
@@ -15,6 +15,7 @@ from safeconduct.domain.evidence import TrialOutcome, Verdict
 from safeconduct.domain.observed import Event, EventKind, ScanLevel, Scanner, ScannerName
 from safeconduct.domain.weakness import FlawClass
 from safeconduct.verification.oracles import PreparedOracle, Reply
+from safeconduct.verification.reproduction import Budget, Finding, reproduce
 from safeconduct.verification.targets import Target
 from safeconduct.verification.variants import Turn
 
@@ -83,6 +84,17 @@ def test_files_that_run_code_are_fixed_by_other_files(tmp_path: Path) -> None:
     after = place_files(tmp_path / "after", dict.fromkeys(names, CLEAN["weights.pkl"]))
 
     assert verdict(made, before=boxed(made, before), after=boxed(made, after)) is Verdict.FIXED
+
+
+def test_the_gate_reproduces_a_harmful_file_and_no_clean_one(tmp_path: Path) -> None:
+    made = release(["a.pkl", "b.pkl"], SCANNED)
+    found = []
+    for name, data in (("harmful", HARMFUL["system.pkl"]), ("clean", CLEAN["weights.pkl"])):
+        folder = place_files(tmp_path / name, {"a.pkl": data, "b.pkl": data})
+        budget = Budget(calls=6, hits=2)
+        found.append(reproduce(made, boxed(made, folder), seed=bytes(32), clock=now, budget=budget).finding)
+
+    assert found == [Finding.REPRODUCED, Finding.NOT_REPRODUCED]
 
 
 def test_a_loader_that_runs_code_is_fixed_by_another_loader(tmp_path: Path) -> None:
