@@ -68,6 +68,8 @@ class Ledger:
             role = PATCHED if entry.plan.arm in ASKS_PATCHED else UNPATCHED
             made[role].calls += 1
             made[role].tokens += entry.outcome.tokens
+            # A judge is asked at least once for every answer; how often and how long, the journal does not tell.
+            made[JUDGE].calls += self._campaign.judge_id is not None
         for role in ROLES:
             known = self._entered[role]
             self._enter(

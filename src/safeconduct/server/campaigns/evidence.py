@@ -24,16 +24,6 @@ class Evidence:
     criterion: Criterion
     paths: Mapping[str, tuple[PathPoint, ...]]
 
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether the system with the fix was not asked yet."""
-        return not any(self.paths.values())
-
-    @property
-    def beta(self) -> float:
-        """Return the level of each stream's claim that the fix does not hold."""
-        return self.criterion.beta / max(1, len(self.paths))
-
 
 def evidence_of(campaign: Campaign, finding: Finding | None = None) -> Evidence:
     """Return how the evidence grew. The caller has checked that the asker may see the campaign.

@@ -41,7 +41,8 @@ def of_case(request: PartyRequest, case_id: str) -> HttpResponse:
     case = cases.case_for(request.viewer, case_id)
     cases.require_content(request.viewer, case)
     found = list(watches.watches_for(request.viewer, case))
-    return render(request, "campaigns/watches.html", {"case": case, "watches": found})
+    context = {"case": case, "watches": found, "coordinates": request.viewer.has(Role.COORDINATOR)}
+    return render(request, "campaigns/watches.html", context)
 
 
 @require_safe
