@@ -8,9 +8,19 @@ import pytest
 from safeconduct.crypto.signing import VerifyKey
 from safeconduct.domain.evidence import Verdict
 from safeconduct.verification.bundle import read_bundle
-from safeconduct.verification.certificate import verify_certificate
+from safeconduct.verification.certificate import CertificateCheck, verify_certificate
 
-FIRST = Path(__file__).parents[1] / "vectors" / "certificates" / "v1"
+CERTIFICATES = Path(__file__).parents[1] / "vectors" / "certificates"
+FIRST, SECOND = CERTIFICATES / "v1", CERTIFICATES / "v2"
+
+
+def verify(folder: Path, name: str, *, trials: str = "") -> CertificateCheck:
+    return verify_certificate(
+        (folder / f"{name}.certificate.json").read_bytes(),
+        (folder / f"{trials or name}.trials.jsonl").read_bytes(),
+        [VerifyKey.parse((folder / "verifier.key").read_text().strip())],
+        bundle=read_bundle(folder / "bundle.zip"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,14 +35,23 @@ FIRST = Path(__file__).parents[1] / "vectors" / "certificates" / "v1"
     ],
 )
 def test_a_certificate_of_the_first_form_goes_on_to_verify(name: str, verdict: Verdict) -> None:
-    key = VerifyKey.parse((FIRST / "verifier.key").read_text().strip())
-
-    check = verify_certificate(
-        (FIRST / f"{name}.certificate.json").read_bytes(),
-        (FIRST / f"{name}.trials.jsonl").read_bytes(),
-        [key],
-        bundle=read_bundle(FIRST / "bundle.zip"),
-    )
+    check = verify(FIRST, name)
 
     assert check.verdict is verdict
+    assert check.draws == len(check.trials) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "trials", "verdict"),
+    [
+        ("fixed", "", Verdict.FIXED),
+        ("not-fixed", "", Verdict.NOT_FIXED),
+        ("blocked", "fixed", Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_certificate_of_the_second_form_goes_on_to_verify(name: str, trials: str, verdict: Verdict) -> None:
+    check = verify(SECOND, name, trials=trials)
+
+    assert check.verdict is verdict
+    assert check.facts.criterion.method == "bernoulli-mixture/2"
     assert check.draws == len(check.trials) > 0
