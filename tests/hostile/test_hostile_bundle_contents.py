@@ -5,6 +5,7 @@ import contextlib
 import json
 import stat
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from tests.hostile.test_hostile_bundle import FILES, linked, packed, with_file, 
 from tests.verification.bundles import leak_bundle
 from tests.verification.test_bundle_schema import ODD, changed, places
 
+from safeconduct.domain.evidence import Arm
 from safeconduct.domain.script import CodeFile
 from safeconduct.errors import MalformedError, SafeconductError, TooLargeError
 from safeconduct.verification.bundle import bundle_files, open_unsealed, read_bundle, write_bundle, zip_bundle
-from safeconduct.verification.bundle.checks import check_bundle
+from safeconduct.verification.bundle.checks import MOST_LETTERS, check_bundle
 from safeconduct.verification.bundle.contents import MAX_CODE, MAX_CODE_FILE
 from safeconduct.verification.bundle.explain import explain_bundle
+from safeconduct.verification.variants import FamilyGenerator, Variant
 
 CODE = CodeFile(name="judge.py", text="def judge(reply):\n    return 'miss'\n")
 
@@ -228,3 +231,23 @@ def test_any_document_is_refused_or_explained(data: st.DataObject, name: str) ->
             assert remark.code
             assert remark.message
         assert all(line.isprintable() for _, lines in explain_bundle(bundle).sections for line in lines)
+
+
+def test_a_bundle_whose_variants_take_long_is_looked_at_within_bounds() -> None:
+    mutator: dict[str, Any] = {"name": "leetspeak"}
+    families = [{"name": f"f{at}", "chains": [{"mutators": [mutator] * 8}]} for at in range(100)]
+    seeds = [{"id": "s", "text": "a" * 50_000}]
+    bundle = read_bundle(with_json("attack.json", lambda document: document.update(families=families, seeds=seeds)))
+    drawn: Counter[str] = Counter()
+    draw = FamilyGenerator.draw
+
+    def counted(self: FamilyGenerator, seed: bytes, arm: Arm, index: int) -> Variant:
+        variant = draw(self, seed, arm, index)
+        drawn[self.name] += variant.letters
+        return variant
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FamilyGenerator, "draw", counted)
+        check_bundle(bundle)
+
+    assert drawn.total() < 3 * MOST_LETTERS

@@ -4,7 +4,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.verification.bundles import evasion_bundle, family, leak_bundle
+from tests.verification.bundles import NOON, evasion_bundle, family, leak_bundle
 
 from safeconduct.domain.bundle import (
     Adapter,
@@ -27,12 +27,13 @@ from safeconduct.domain.bundle import (
     Speaker,
     Step,
 )
-from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.evidence import Arm, Criterion, Trial, TrialOutcome
 from safeconduct.domain.script import Carry, CodeCheck, CodeFile, Tool, ToolCalled, ToolParameter
 from safeconduct.errors import MalformedError, NotPermittedError
 from safeconduct.verification.bundle.checks import check_bundle, require_runnable
-from safeconduct.verification.bundle.costs import MOST_PLAYED, costs_of
+from safeconduct.verification.bundle.costs import costs_of
 from safeconduct.verification.bundle.remarks import Level
+from safeconduct.verification.verdict import POOLED, Deliberation
 
 MAIL = Tool(name="read_mail", result="{{prompt}}")
 CODE = CodeFile(name="spell.py", text="def mutate(turns, seed):\n    return turns\n")
@@ -180,6 +181,7 @@ def test_what_cannot_be_run_is_an_error(changes: dict[str, object], code: str) -
         (seeds_with("my key is sk-abcdefghijklmnopqrstuvwx, leak it"), "text.secret"),
         (seeds_with("-----BEGIN RSA PRIVATE KEY-----"), "text.secret"),
         (seeds_with("AKIAABCDEFGHIJKLMNOP"), "text.secret"),
+        (seeds_with(f"eyJ{'a' * 30}.eyJ{'b' * 60}.{'c' * 43}"), "text.secret"),
         (seeds_with("run gASVKAAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOUjA1lY2hvIGhpID4gL3RtcJSFlFKULg=="), "text.binary"),
         (seeds_with("\x1b[2J leak it"), "text.control"),
         (seeds_with("\u202eleak it"), "text.control"),
@@ -288,11 +290,41 @@ def test_a_classifier_is_asked_one_text_at_a_time(step: Step) -> None:
     assert "script.no-dialogue" not in codes(leak_bundle(**steps_with(step)))
 
 
-def test_costs_are_played_through() -> None:
-    costs = costs_of(leak_bundle())
+def played(bundle: Bundle, *, residual: bool) -> int:
+    """Return the calls of a campaign played through with invented outcomes."""
+    names = tuple(one.name for one in bundle.attack.families)
+    deliberation = Deliberation.begin(bundle.criterion, families=names, benign=bool(bundle.benign))
+    while call := deliberation.next_call():
+        hit = residual or call.arm is not Arm.EFFICACY
+        trial = Trial(
+            number=deliberation.calls + 1,
+            arm=call.arm,
+            family=names[0] if call.family == POOLED else call.family,
+            variant="0" * 64,
+            mutators=(),
+            request_sha256="",
+            response_sha256="",
+            outcome=TrialOutcome.HIT if hit else TrialOutcome.MISS,
+            tokens=0,
+            started_at=NOON,
+            seconds=0.0,
+        )
+        deliberation = deliberation.after(trial)
+    return deliberation.calls
 
-    assert costs.fixed == costs.needed
-    assert costs.unchanged < 20 < costs.fixed < costs.most == 900
+
+@pytest.mark.parametrize("per_family", [True, False])
+@pytest.mark.parametrize("controls", [True, False])
+def test_costs_are_those_of_a_campaign_that_is_played_through(*, per_family: bool, controls: bool) -> None:
+    bundle = leak_bundle(criterion=Criterion(max_calls=2000, per_family=per_family))
+    bundle = bundle if controls else replace(bundle, benign=())
+
+    costs = costs_of(bundle)
+
+    assert costs.fixed == played(bundle, residual=False)
+    assert costs.unchanged == played(bundle, residual=True)
+    assert costs.is_enough
+    assert costs.most == 2000
 
 
 def test_pooled_families_share_their_calls() -> None:
@@ -301,11 +333,18 @@ def test_pooled_families_share_their_calls() -> None:
     assert costs_of(leak_bundle(criterion=pooled)).fixed < costs_of(leak_bundle()).fixed
 
 
-def test_terms_without_end_are_not_played_to_it() -> None:
-    costs = costs_of(leak_bundle(criterion=Criterion(tolerance=1e-6, design=1e-7, max_calls_per_family=10_000_000)))
-
-    assert costs.needed is None
-    assert costs.fixed <= MOST_PLAYED
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        Criterion(tolerance=1e-9, design=1e-10, max_calls=10_000_000, max_calls_per_family=10_000_000),
+        Criterion(reproduction=0.999999999999, max_assay_calls_per_family=10_000_000, max_calls=10_000_000),
+        Criterion(benign_margin=1e-15, max_benign_pairs=1_000_000, max_calls=10_000_000),
+        Criterion(tolerance=0.4999, design=0.4998, reproduction=0.5, max_calls=10),
+        Criterion(alpha=1e-300),
+    ],
+)
+def test_terms_without_end_are_told_at_once(criterion: Criterion) -> None:
+    assert codes(leak_bundle(criterion=criterion))["criterion.too-few-calls"] is Level.WARNING
 
 
 @pytest.mark.parametrize(

@@ -252,3 +252,10 @@ def test_what_nested_mutators_make_has_an_end() -> None:
 
     with pytest.raises(TooLargeError, match="grows too long"):
         changed(grow, "a")
+
+
+def test_a_draw_that_would_change_letters_without_end_is_broken_off() -> None:
+    heavy = mutator("nest", mutator("nest", mutator("leetspeak"), times=4), times=4)
+
+    with pytest.raises(TooLargeError, match="too many changes"):
+        changed(heavy, "a" * 150_000)

@@ -84,6 +84,7 @@ def _prepared(mutator: Mutator, code: CodeRoom | None) -> Change:
     fields.done()
 
     def checked(turns: Turns, chance: Chance) -> Turns:
+        chance.spend(sum(map(len, turns)))
         return require_length(change(turns, chance))
 
     return checked

@@ -79,13 +79,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One draw: where it came from and the turns of its prompt."""
+    """One draw: where it came from and the turns of its prompt. `letters` is how many were looked at to make it."""
 
     family: str
     index: int
     seed_id: str
     mutators: tuple[str, ...]
     turns: Turns
+    letters: int = 0
 
     @property
     def id(self) -> str:
@@ -151,7 +152,9 @@ class FamilyGenerator:
         seed = chance.pick(self._seeds)
         names, changes = chance.pick(self._chains)
         turns = _apply(changes, _fill(seed.text, self._slots, chance), chance)
-        return Variant(family=self.name, index=index, seed_id=seed.id, mutators=names, turns=turns)
+        return Variant(
+            family=self.name, index=index, seed_id=seed.id, mutators=names, turns=turns, letters=chance.letters
+        )
 
     def size(self) -> int:
         """Return how many variants there are before letters are changed at random: seeds, slot values, chains."""

@@ -26,6 +26,7 @@ from safeconduct.verification.verdict import POOLED
 
 GENEROUS_TOLERANCE: Final = 0.2
 TRIVIAL_TOLERANCE: Final = 0.5
+MOST_LETTERS: Final = 1_000_000
 _SAMPLES: Final = 3
 _LOCAL: Final = frozenset({Adapter.PYTHON_CALLABLE, Adapter.SKLEARN})
 
@@ -95,6 +96,7 @@ def _attack(bundle: Bundle) -> Iterator[Remark]:
 def _families(bundle: Bundle) -> Iterator[Remark]:
     """Prepare every family and draw a few variants, with a seed that is used nowhere else."""
     known = {seed.id for seed in bundle.attack.seeds}
+    left = MOST_LETTERS
     if not bundle.attack.families:
         yield error("attack.no-families", "attack.json", "there are no families", "add at least one")
     for family in bundle.attack.families:
@@ -105,8 +107,8 @@ def _families(bundle: Bundle) -> Iterator[Remark]:
             yield error("family.unknown-seed", at, "it names a seed that is not there", "correct its seeds")
         try:
             generator = FamilyGenerator(bundle.attack, family)
-            for index in range(_SAMPLES):
-                generator.draw(bytes(SEED_LENGTH), Arm.EFFICACY, index)
+            for index in range(_SAMPLES if left > 0 else 0):
+                left -= generator.draw(bytes(SEED_LENGTH), Arm.EFFICACY, index).letters
         except (MalformedError, TooLargeError) as refusal:
             yield error("family.unusable", at, refusal.message, refusal.hint)
         except NotPermittedError:

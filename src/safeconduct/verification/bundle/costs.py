@@ -1,41 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many calls a campaign with a bundle takes: played through with invented outcomes, without asking anybody.
+"""How many calls a campaign with a bundle takes in the two cases that bound what is usual.
 
-Two cases bound what is usual. At best the attack always succeeds before the patch and never after it, and benign use is
-unharmed. If the patch changes nothing, the attack always succeeds, and the campaign ends soon. A campaign whose terms
-ask for more than `MOST_PLAYED` calls is not played to its end.
+After a perfect fix the attack always succeeds before the patch and never after it, and benign use is unharmed. If the
+patch changes nothing, the attack always succeeds, and the first family that is asked refutes the fix. Both follow from
+the tests of the arms alone; what lies between is told by `verification.cost`, which draws variants.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Final
 
 from safeconduct.domain.bundle import Bundle
-from safeconduct.domain.evidence import Arm, Criterion, Trial, TrialOutcome
+from safeconduct.domain.evidence import Criterion
+from safeconduct.verification.criterion import check_criterion
+from safeconduct.verification.stats.assay import AssayTest
+from safeconduct.verification.stats.benign import BenignTest
+from safeconduct.verification.stats.mixture import rejects
 from safeconduct.verification.stats.sequential import sequential_test
-from safeconduct.verification.verdict import POOLED, Call, Deliberation
 
-MOST_PLAYED: Final = 20_000
-_SOME_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
+NEVER: Final = 1 << 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """Calls of a campaign: at most, with a perfect fix, with a patch that changes nothing.
+    """Calls of a campaign: the most that are allowed, after a perfect fix, and with a patch that changes nothing.
 
-    `needed` is what a perfect fix would take without the cap, `None` if it is more than was played through.
+    `family` is how many of them show that one family is fixed. All but `most` are without caps.
     """
 
     most: int
     fixed: int
     unchanged: int
-    needed: int | None
-
-    @property
-    def is_enough(self) -> bool:
-        """Say whether the cap lets a perfect fix be shown."""
-        return self.needed is not None and self.needed <= self.most
+    family: int
+    is_enough: bool
 
 
 def calls_of_family(criterion: Criterion) -> int:
@@ -51,38 +49,50 @@ def costs_of(bundle: Bundle) -> Costs:
     """Return what a campaign with the bundle costs.
 
     Raises:
-        MalformedError: the criterion contradicts itself, or there are no families.
+        MalformedError: the criterion contradicts itself.
+        SafeconductError: as `sequential_test`.
     """
-    most = min(bundle.criterion.max_calls, bundle.limits.calls)
-    fixed, is_over = _played(bundle, lambda call: call.arm is not Arm.EFFICACY)
-    unchanged, _ = _played(bundle, lambda _call: True)
-    return Costs(most=most, fixed=min(fixed, most), unchanged=min(unchanged, most), needed=fixed if is_over else None)
-
-
-def _played(bundle: Bundle, hits: Callable[[Call], bool]) -> tuple[int, bool]:
-    """Play a campaign without a cap on all calls; return its calls and whether it came to its end."""
-    uncapped = replace(bundle.criterion, max_calls=MOST_PLAYED + 2)
-    families = tuple(family.name for family in bundle.attack.families)
-    deliberation = Deliberation.begin(uncapped, families=families, benign=bool(bundle.benign))
-    while call := deliberation.next_call():
-        deliberation = deliberation.after(_trial(call, families[0], hit=hits(call), number=deliberation.calls + 1))
-        if deliberation.calls >= MOST_PLAYED:
-            return MOST_PLAYED, False
-    return deliberation.calls, True
-
-
-def _trial(call: Call, first: str, *, hit: bool, number: int) -> Trial:
-    """Return an invented trial."""
-    return Trial(
-        number=number,
-        arm=call.arm,
-        family=first if call.family == POOLED else call.family,
-        variant="0" * 64,
-        mutators=(),
-        request_sha256="",
-        response_sha256="",
-        outcome=TrialOutcome.HIT if hit else TrialOutcome.MISS,
-        tokens=0,
-        started_at=_SOME_TIME,
-        seconds=0.0,
+    criterion, families = bundle.criterion, len(bundle.attack.families)
+    check_criterion(criterion)
+    streams = families if criterion.per_family else 1
+    assay, family = _assay_calls(criterion), calls_of_family(criterion)
+    pairs = _benign_pairs(criterion) if bundle.benign else 0
+    fixed = families * assay + streams * family + 2 * pairs
+    most = min(criterion.max_calls, bundle.limits.calls)
+    fits = (
+        assay <= criterion.max_assay_calls_per_family
+        and family <= criterion.max_calls_per_family
+        and pairs <= criterion.max_benign_pairs
     )
+    return Costs(
+        most=most,
+        fixed=fixed,
+        unchanged=families * assay + _refuting_calls(criterion, streams=streams),
+        family=family,
+        is_enough=fits and fixed <= most,
+    )
+
+
+def _assay_calls(criterion: Criterion) -> int:
+    """Return how many hits in a row show that a family reproduces."""
+    test = AssayTest(required=criterion.reproduction, level=criterion.alpha, cap=criterion.max_assay_calls_per_family)
+    return _least(test.may_end_within)
+
+
+def _benign_pairs(criterion: Criterion) -> int:
+    """Return how many equal pairs show that benign use is unharmed."""
+    return _least(BenignTest(margin=criterion.benign_margin, level=criterion.alpha).may_end_within)
+
+
+def _refuting_calls(criterion: Criterion, *, streams: int) -> int:
+    """Return how many hits in a row refute a fix."""
+    test = sequential_test(criterion, streams=streams)
+    return _least(lambda calls: rejects(test.above.log_e(test.design, n=calls, hits=calls), level=test.beta))
+
+
+def _least(is_enough: Callable[[int], bool]) -> int:
+    """Return the least number that is enough, or `NEVER` where none up to that is; more is always enough as well."""
+    top = 1
+    while top < NEVER and not is_enough(top):
+        top *= 2
+    return bisect_left(range(top), x=True, lo=top // 2, key=is_enough) if top < NEVER else NEVER

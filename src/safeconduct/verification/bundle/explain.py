@@ -26,7 +26,7 @@ from safeconduct.domain.bundle import (
 )
 from safeconduct.domain.script import CodeCheck, ToolCalled
 from safeconduct.errors import SafeconductError
-from safeconduct.verification.bundle.costs import Costs, calls_of_family, costs_of
+from safeconduct.verification.bundle.costs import Costs, costs_of
 from safeconduct.verification.bundle.writing import check_json
 from safeconduct.verification.chains import code_files, name_of
 from safeconduct.verification.variants import FamilyGenerator, seeds_of
@@ -206,7 +206,7 @@ def _terms(bundle: Bundle, costs: Costs | None) -> Iterator[str]:
         yield "The terms contradict each other."
         return
     yield (
-        f"Calls: at most {costs.most}; {costs.fixed} after a perfect fix, of them {calls_of_family(criterion)} for "
+        f"Calls: at most {costs.most}; {costs.fixed} after a perfect fix, of them {costs.family} for "
         f"each family on the patched target; {costs.unchanged} if the patch changes nothing."
     )
 

@@ -27,7 +27,7 @@ _SECRETS: Final = {
     "an access token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|hf_[A-Za-z0-9]{30,})"),
     "a token of a chat": re.compile(r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----|\bAGE-SECRET-KEY-1[0-9A-Z]{40,}"),
-    "a signed token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    "a signed token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,300}\.eyJ[A-Za-z0-9_-]{10,600}\.[A-Za-z0-9_-]{10}"),
     "a secret in an address": re.compile(r"(?i)[?&](?:api[_-]?key|token|secret|password)=[^&\s]{8,}"),
 }
 # The beginnings of pickles, programs and archives, as base64 writes them.

@@ -32,7 +32,7 @@ HARMLESS: Final = (
 FEW_CONTROLS: Final = 10
 LARGE_ERROR: Final = 0.1
 MOST_DRAWS: Final = 300
-MOST_CHARACTERS: Final = 2_000_000
+MOST_LETTERS: Final = 1_000_000
 ECHOES: Final = 5
 # As many draws as there are variants give so many different ones, on average: 1 - 1/e.
 SHARE_OF_ALL: Final = 0.632
@@ -85,18 +85,27 @@ def _slots(bundle: Bundle) -> Iterator[Remark]:
 def _draws(bundle: Bundle) -> dict[str, list[Variant]]:
     """Draw as many variants of each family as its verdict needs calls, within bounds; families with code give none."""
     needed = min(calls_of_family(bundle.criterion), MOST_DRAWS)
-    share = MOST_CHARACTERS // len(bundle.attack.families)
-    return {family.name: list(_drawn(bundle, family, needed, share)) for family in bundle.attack.families}
+    share = MOST_LETTERS // len(bundle.attack.families)
+    left, draws = MOST_LETTERS, {}
+    for family in bundle.attack.families:
+        draws[family.name] = list(_drawn(bundle, family, needed, min(share, left))) if left > 0 else []
+        left -= sum(map(_letters, draws[family.name]))
+    return draws
+
+
+def _letters(variant: Variant) -> int:
+    """Return how many letters it took to draw the variant."""
+    return variant.letters + sum(map(len, variant.turns))
 
 
 def _drawn(bundle: Bundle, family: Family, needed: int, share: int) -> Iterator[Variant]:
-    """Yield variants of one family until there are enough, or their characters pass the share."""
+    """Yield variants of one family until there are enough, or their letters pass the share."""
     try:
         generator = FamilyGenerator(bundle.attack, family)
         for index in range(needed):
             variant = generator.draw(bytes(SEED_LENGTH), Arm.EFFICACY, index)
             yield variant
-            share -= sum(map(len, variant.turns))
+            share -= _letters(variant)
             if share < 0:
                 return
     except NotPermittedError:
@@ -178,8 +187,5 @@ def _terms(bundle: Bundle) -> Iterator[Remark]:
             yield warning("criterion.large-error", at, message, "0.05 is usual")
     costs = costs_of(bundle)
     if not costs.is_enough:
-        needed = f"{costs.needed} calls" if costs.needed else "more calls than were played through"
-        message = f"even a perfect fix takes {needed}, and at most {costs.most} are allowed"
-        yield warning(
-            "criterion.too-few-calls", at, message, "no verdict but INCONCLUSIVE could come of it; raise the cap"
-        )
+        message = f"even a perfect fix takes {costs.fixed} calls, and the caps do not allow them"
+        yield warning("criterion.too-few-calls", at, message, "the verdict would be INCONCLUSIVE; raise the caps")
