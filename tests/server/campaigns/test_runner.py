@@ -14,8 +14,8 @@ from safeconduct.errors import ConflictError
 from safeconduct.server.audit.models import Commitment, Event
 from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Target, TargetState
-from safeconduct.server.campaigns import runner, tasks
-from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim
+from safeconduct.server.campaigns import runner, services, tasks
+from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim, JournalLine
 from safeconduct.server.parties.viewer import Viewer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
@@ -158,3 +158,31 @@ def test_what_a_campaign_leaves_names_no_family_in_clear(
     stored = b"".join(bytes(value) if isinstance(value, memoryview) else str(value).encode() for value in row.values())
     assert b"base64" not in stored
     assert b"plain" not in stored
+
+
+def test_a_journal_whose_lines_were_changed_is_not_gone_on_with(
+    claim: FixClaim, leaking: Endpoint, unpatched: Target, desk: Viewer
+) -> None:
+    now = timezone.now()
+    campaign = started(claim, (unpatched, patched(leaking, desk)), desk)
+    at = now
+
+    def clock() -> datetime:
+        nonlocal at
+        at += timedelta(seconds=2)
+        current = Campaign.objects.get(pk=campaign.pk)
+        if len(leaking.asked) >= 3 and current.state == CampaignState.RUNNING and not current.pause_asked:
+            services.pause(campaign=current, by=desk, now=at)
+        return at
+
+    rests = runner.run(campaign, now=now, clock=clock_here(clock, elsewhere=now))
+    asked = len(leaking.asked)
+    first, second = JournalLine.objects.filter(campaign=campaign).order_by("number")[:2]
+    JournalLine.objects.filter(pk=first.pk).update(sealed_trial=bytes(second.sealed_trial))
+    services.resume(campaign=rests, by=desk, now=now)
+
+    ended = runner.run(rests, now=now)
+
+    assert rests.state == CampaignState.PAUSED
+    assert ended.state == CampaignState.FAILED
+    assert len(leaking.asked) == asked

@@ -20,12 +20,14 @@ from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Target
 from safeconduct.server.campaigns import queries, runner, tasks, turning, watches
 from safeconduct.server.campaigns.models import Campaign, TurnState, Watch, WatchState, WatchTurn
+from safeconduct.server.cases import services as case_services
 from safeconduct.server.intake import queries as intake
 from safeconduct.server.intake.models import Report
 from safeconduct.server.outbox.models import Message
 from safeconduct.server.parties.models import Party
 from safeconduct.server.parties.viewer import Viewer
 from safeconduct.server.triage import tasks as triage_tasks
+from safeconduct.server.triage.models import Assessment
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
 WEEK = timedelta(days=7)
@@ -70,7 +72,7 @@ def test_weeks_that_were_missed_are_not_made_up(watch: Watch) -> None:
     assert watch.turns.count() == 1
 
 
-def test_a_flaw_that_comes_back_is_regressed_linked_and_told_once(watch: Watch, sound: Endpoint) -> None:
+def test_a_flaw_that_comes_back_is_regressed_linked_and_told_once(watch: Watch, sound: Endpoint, desk: Viewer) -> None:
     case, told = watch.campaign.claim.case, Message.objects.count()
     sound.rate = 0.9
 
@@ -93,6 +95,15 @@ def test_a_flaw_that_comes_back_is_regressed_linked_and_told_once(watch: Watch, 
     assert Event.objects.filter(tag=EventTag.WATCH_REGRESSED, subject=watch.pk).count() == 1
     assert Commitment.objects.filter(kind="attestation").count() == 2
     assert triage_tasks.assess(after(watch, 2)) >= 1
+    client = client_of(Party.objects.get(pk=desk.party_id))
+    page = client.get(f"/campaigns/watch/{watch.pk}/").content.decode()
+    assessment = watches.linked_assessment(current)
+    assert f"/triage/{assessment}/" in page
+    opened_case = case_services.open_case(
+        assessment=Assessment.objects.get(pk=assessment), guests=(), by=desk, now=after(watch, 2)
+    ).case
+    second = client.get(f"/campaigns/case/{opened_case.pk}/").content.decode()
+    assert f"began as a regression of {case.entry.public_id}" in second
 
 
 def test_another_vendor_of_the_case_is_not_told(watch: Watch, sound: Endpoint, now: datetime) -> None:

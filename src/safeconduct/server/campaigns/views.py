@@ -183,6 +183,7 @@ def _fixes(
         "seat": cases.seat_in(request.viewer, case),
         "claim_form": claim_form or ClaimForm(),
         "coordinates": coordinates,
+        "behind": watches.regression_behind(request.viewer, case),
         "rounds": list(rounds.rounds_for(request.viewer, case)),
         "probes": list(rounds.probes_for(request.viewer, case)),
     }

@@ -130,6 +130,7 @@ def _show(request: PartyRequest, found: Watch, *, form: ReasonForm | None = None
         "watch": found,
         "case": found.campaign.claim.case,
         "reason": watches.reason_of(found),
+        "finding": watches.linked_assessment(found),
         "course": course,
         "rows": [
             Row(turn=turn, detail=turning.detail_of(turn), statistic=after.get(turn.number)) for turn in reversed(turns)

@@ -24,6 +24,7 @@ from safeconduct.server.campaigns.models import Campaign, CampaignState, Watch, 
 from safeconduct.server.campaigns.places import watch_place
 from safeconduct.server.cases.models import Case
 from safeconduct.server.parties.viewer import ANYONE, Viewer
+from safeconduct.server.triage.models import Assessment
 
 LIVE = (WatchState.ACTIVE, WatchState.PAUSED)
 REASON_LIMIT = 2_000
@@ -160,6 +161,19 @@ def watch_for(viewer: Viewer, watch_id: str) -> Watch:
         raise NotFoundError("no such watch")
     queries.campaign_for(viewer, found.campaign_id)
     return watches_for(viewer, found.campaign.claim.case).get(pk=watch_id)
+
+
+def linked_assessment(watch: Watch) -> str:
+    """Return the assessment of the finding that an alarm opened; empty where there is none yet."""
+    found = Assessment.objects.filter(report=watch.report_id).first() if watch.report_id else None
+    return found.pk if found else ""
+
+
+def regression_behind(viewer: Viewer, case: Case) -> Watch | None:
+    """Return the watch whose alarm opened this case, for those who coordinate; nothing for the others."""
+    if not viewer.has(Role.COORDINATOR):
+        return None
+    return watches_for(viewer).filter(report=case.assessment.report_id).first()
 
 
 def reason_of(watch: Watch) -> str:
