@@ -5,12 +5,13 @@ A call is counted when it is begun, whatever becomes of it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from safeconduct.domain.authorization import TargetGrant
+from safeconduct.domain.safe_json import Json
 from safeconduct.errors import NotPermittedError
 from safeconduct.verification.transcript import Transcript
 
@@ -19,11 +20,15 @@ _MINUTE: Final = 60.0
 
 @dataclass(slots=True, kw_only=True)
 class Spent:
-    """What has been spent under the grant so far, and the transcript of what left for it through a broker."""
+    """What has been spent under the grant so far, the transcript of what left for it, and the check of its sandbox.
+
+    A target on the network has no sandbox, and for one in the sandbox nothing leaves.
+    """
 
     calls: int = 0
     tokens: int = 0
     transcript: Transcript = field(default_factory=Transcript, compare=False, repr=False)
+    sandbox: Mapping[str, Json] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from safeconduct.server.authorizations import services as authorizing
 from safeconduct.server.authorizations.models import Hold, Target
 from safeconduct.server.campaigns import runner, transcripts
 from safeconduct.server.campaigns.models import Campaign, CampaignState
-from safeconduct.verification.transcript import START, Transcript, write_links
+from safeconduct.verification.meter import Spent
+from safeconduct.verification.transcript import START, write_links
 from safeconduct.verification.trials import read_trials
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
@@ -90,7 +91,15 @@ def test_what_left_for_the_targets_is_kept_in_a_chain_that_can_be_checked(
 
 
 def test_a_sitting_that_asked_nothing_keeps_no_transcript(queued: Campaign) -> None:
-    transcripts.keep(queued, {"patched": Transcript()})
+    transcripts.keep(queued, {"patched": Spent()})
 
     queued.refresh_from_db()
-    assert transcripts.links_of(queued) == {}
+    assert transcripts.links_of(queued) == transcripts.checks_of(queued) == {}
+
+
+def test_how_the_sandbox_of_a_target_was_checked_is_kept(queued: Campaign) -> None:
+    transcripts.keep(queued, {"patched": Spent(sandbox={"attempts": 43, "failed": []})})
+
+    queued.refresh_from_db()
+    assert transcripts.checks_of(queued) == {"patched 0": {"attempts": 43, "failed": []}}
+    assert transcripts.links_of(queued) == {"patched 0": ()}

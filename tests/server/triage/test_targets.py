@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from tests.factories import authorizations as targets
 from tests.factories.spine import ATTACK, CANARY, report_with_bundle
 from tests.server.factories import client_of, viewer
 from tests.server.triage.test_gate import HARMLESS_CALLS, granted, last, leaking, spent
+from tests.verification.bundles import evasion_bundle
 
+from safeconduct.domain.bundle import Adapter
 from safeconduct.domain.event import EventTag
 from safeconduct.domain.parties import Role
 from safeconduct.errors import IncompleteError, NotFoundError, NotPermittedError, SealError, TooLargeError
@@ -21,7 +24,8 @@ from safeconduct.server.triage import gate, queries, replies, tasks
 from safeconduct.server.triage.gate import ATTEMPTS, HOUR
 from safeconduct.server.triage.models import Assessment, GateReply, GateState, ReplyOpening
 from safeconduct.server.triage.sheet import sheet_for
-from safeconduct.verification.transcript import START
+from safeconduct.verification.bundle import zip_bundle
+from safeconduct.verification.transcript import START, read_links, require_whole
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 FULL = HARMLESS_CALLS + 40
@@ -210,3 +214,33 @@ def test_the_page_shows_the_stages_and_opens_a_reply(now: datetime) -> None:
     assert CANARY.upper() not in refused.content.decode()
     stranger: Client = client_of(Role.VENDOR)
     assert stranger.post(reverse("triage:reply", args=[assessment.pk, reply.pk]), {"reason": "x"}).status_code == 404
+
+
+def test_what_left_for_the_target_is_kept_in_a_chain_that_can_be_checked(now: datetime) -> None:
+    row = report_with_bundle(now).row
+    with leaking() as server:
+        granted(server, now)
+        tasks.run_gate(now)
+        asked = len(server.asked)
+
+    detail = last(row)[1]
+    links = read_links(detail["links"].encode())
+    require_whole(links, head=detail["transcript"])
+    assert len(links) == asked
+    assert set(detail["responses"]) <= {link.response_sha256 for link in links}
+
+
+def test_how_the_sandbox_was_checked_is_kept_and_shown(now: datetime) -> None:
+    row = report_with_bundle(now, zip_bundle(evasion_bundle())).row
+    terms = {"adapter": Adapter.PYTHON_CALLABLE, "url": "", "entry": "nothing_of_it:predict"}
+    targets.granted(now, **terms)
+
+    tasks.run_gate(now)
+
+    run, detail = last(row)
+    assert run.state == GateState.ERROR
+    assert detail["sandbox"]["failed"] == []
+    assert detail["sandbox"]["attempts"] >= 43
+    assessment = assessed(row)
+    page = client_of(Role.COORDINATOR).get(reverse("triage:assessment", args=[assessment.pk])).content.decode()
+    assert f"the sandbox held {detail['sandbox']['attempts']} attempts to get out" in page

@@ -185,7 +185,7 @@ class Progress:
     def finish(self) -> None:
         """Write down the rest, and keep the transcripts of this sitting."""
         self.spend()
-        transcripts.keep(self._campaign, {role: target.spent.transcript for role, target in self._watched.items()})
+        transcripts.keep(self._campaign, {role: target.spent for role, target in self._watched.items()})
 
     def spend(self) -> None:
         """Write down at the targets what was spent since the last time."""

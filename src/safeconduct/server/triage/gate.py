@@ -43,6 +43,8 @@ from safeconduct.server.triage.running import BUSY, Clock, Outcome, Plan, attemp
 from safeconduct.server.triage.tried import JUDGED, Conclusion, Tried, conclude, tried_in
 from safeconduct.verification.bundle import read_bundle
 from safeconduct.verification.bundle.checks import check_bundle, require_runnable
+from safeconduct.verification.meter import Spent
+from safeconduct.verification.transcript import write_links
 
 ATTEMPTS = 3
 LEASE = timedelta(minutes=5)
@@ -332,6 +334,13 @@ def _seal_detail(run: GateRun, detail: dict[str, object]) -> None:
     run.detail = vault.seal(canonical_json(detail), subject=run.report_id, place=detail_place(run.report_id))
 
 
+def _record(spent: Spent) -> dict[str, object]:
+    """Return the chain over what left for the target, and how its sandbox was checked."""
+    chain = spent.transcript
+    links = write_links(chain.links).decode()
+    return {"transcript": chain.head if chain.links else "", "links": links, "sandbox": dict(spent.sandbox)}
+
+
 def _summary(outcome: Outcome) -> dict[str, object]:
     found = outcome.found
     if found is None:
@@ -349,6 +358,6 @@ def _summary(outcome: Outcome) -> dict[str, object]:
         "families": families,
         "fingerprint": found.fingerprint,
         "seed": outcome.seed,
-        "transcript": outcome.transcript,
+        **_record(outcome.spent or Spent()),
         "responses": [trial.response_sha256 for trial in found.trials],
     }

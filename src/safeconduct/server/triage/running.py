@@ -17,6 +17,7 @@ from safeconduct.server.authorizations.models import Target
 from safeconduct.server.authorizations.secret_files import secrets_named
 from safeconduct.server.authorizations.services import Reservation
 from safeconduct.server.triage.models import GateState
+from safeconduct.verification.meter import Spent
 from safeconduct.verification.reproduction import HARMLESS, Budget, Finding, Reproduction, reproduce
 from safeconduct.verification.targets import target_for
 
@@ -75,7 +76,7 @@ class Outcome:
     tokens: int = 0
     found: Reproduction | None = None
     seed: str = ""
-    transcript: str = ""
+    spent: Spent | None = None
 
 
 def attempt(reserved: Reservation, plan: Plan, *, clock: Clock) -> Outcome:
@@ -102,7 +103,7 @@ def attempt(reserved: Reservation, plan: Plan, *, clock: Clock) -> Outcome:
         tokens=found.tokens,
         found=found,
         seed=seed.hex(),
-        transcript=target.spent.transcript.head,
+        spent=target.spent,
     )
 
 

@@ -101,6 +101,7 @@ class Evidence:
     fingerprint: str
     seed: str
     transcript: str = ""
+    attempts: int = 0
     remarks: tuple[str, ...] = ()
     tried: tuple[Tried, ...] = ()
     replies: tuple[ShownReply, ...] = ()
@@ -246,6 +247,7 @@ def evidence_of(run: GateRun) -> Evidence:
         fingerprint=str(detail.get("fingerprint", "")),
         seed=str(detail.get("seed", "")),
         transcript=str(detail.get("transcript", "")),
+        attempts=int(detail.get("sandbox", {}).get("attempts", 0)),
         remarks=tuple(str(one) for one in detail.get("remarks", ())),
         tried=tried_in(detail),
         replies=tuple(shown(run)),

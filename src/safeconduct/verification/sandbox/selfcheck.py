@@ -113,6 +113,17 @@ async def _attempts(sandbox: Sandbox, plan: dict[str, Any]) -> tuple[dict[str, A
     return findings, uid
 
 
+async def checked(sandbox: Sandbox) -> dict[str, Json]:
+    """Make every attempt, refuse a sandbox that did not hold, and return what is said of the check.
+
+    Raises:
+        SandboxError: the box could not be made, or an attempt got out.
+    """
+    results = await check_sandbox(sandbox)
+    require_sound(results)
+    return summary(results)
+
+
 def summary(results: tuple[CheckResult, ...]) -> dict[str, Json]:
     """Return what a certificate says of a self-check: how many attempts were made, which, and which got out."""
     return {

@@ -26,8 +26,8 @@ from safeconduct.domain.safe_json import Json
 from safeconduct.errors import SandboxError, TargetError
 from safeconduct.verification.meter import Meter, Spent
 from safeconduct.verification.reply import Reply
-from safeconduct.verification.sandbox import Box, Sandbox, require_sound, worker
-from safeconduct.verification.sandbox.selfcheck import check_sandbox
+from safeconduct.verification.sandbox import Box, Sandbox, worker
+from safeconduct.verification.sandbox.selfcheck import checked
 from safeconduct.verification.sightings import NOTHING_SEEN, Seen, Sighting
 from safeconduct.verification.targets.boxed import QUIET, plain_words, read_line, seen_in
 from safeconduct.verification.targets.interface import Answer
@@ -110,7 +110,7 @@ class ClassifierTarget:
             SandboxError: the sandbox is missing or did not pass its self-check.
             TargetError: the classifier cannot be loaded.
         """
-        require_sound(await check_sandbox(self._sandbox))
+        self._meter.spent.sandbox = await checked(self._sandbox)
         await self._start()
         return self
 

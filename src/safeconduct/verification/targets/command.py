@@ -21,9 +21,9 @@ from safeconduct.domain.observed import EventKind
 from safeconduct.errors import MalformedError, TargetError
 from safeconduct.verification.meter import Meter, Spent
 from safeconduct.verification.reply import Reply
-from safeconduct.verification.sandbox import Sandbox, require_sound
+from safeconduct.verification.sandbox import Sandbox
 from safeconduct.verification.sandbox.box import MAX_OUTPUT, BoxResult
-from safeconduct.verification.sandbox.selfcheck import check_sandbox
+from safeconduct.verification.sandbox.selfcheck import checked
 from safeconduct.verification.sightings import NOTHING_SEEN, Seen, Sighting
 from safeconduct.verification.targets.boxed import plain_words
 from safeconduct.verification.targets.interface import Answer
@@ -115,7 +115,7 @@ class CommandTarget:
         Raises:
             SandboxError: the sandbox is missing or did not pass its self-check.
         """
-        require_sound(await check_sandbox(self._sandbox))
+        self._meter.spent.sandbox = await checked(self._sandbox)
         return self
 
     async def __aexit__(

@@ -24,9 +24,9 @@ from safeconduct.domain.safe_json import Json, canonical_json
 from safeconduct.errors import SandboxError, TargetError
 from safeconduct.verification.meter import Meter, Spent
 from safeconduct.verification.reply import Reply
-from safeconduct.verification.sandbox import Sandbox, require_sound, worker
+from safeconduct.verification.sandbox import Sandbox, worker
 from safeconduct.verification.sandbox.box import BoxResult
-from safeconduct.verification.sandbox.selfcheck import check_sandbox
+from safeconduct.verification.sandbox.selfcheck import checked
 from safeconduct.verification.scanning import Scanners, file_sha256
 from safeconduct.verification.sightings import Seen, Sighting
 from safeconduct.verification.targets.boxed import QUIET, plain_words, read_line, seen_in
@@ -101,7 +101,7 @@ class ModelFileTarget:
         Raises:
             SandboxError: the sandbox is missing or did not pass its self-check.
         """
-        require_sound(await check_sandbox(self._sandbox))
+        self._meter.spent.sandbox = await checked(self._sandbox)
         return self
 
     async def __aexit__(
