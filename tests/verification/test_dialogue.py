@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A script as it is played: when the target is asked, what tools answer, what is expected and what is carried."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.verification.bundles import leak_bundle
 
 from safeconduct.domain.bundle import AttackScript, Canary, Pattern, Speaker, Step
@@ -232,3 +235,56 @@ def test_an_expression_that_cannot_carry_is_refused(pattern: str) -> None:
     asked(dialogue)
     with pytest.raises(MalformedError):
         dialogue.hear(Reply(text="a"))
+
+
+@given(
+    template=st.lists(st.sampled_from(["{{prompt}}", "{{code}}", "{{other}}", "x", "{{", "}}", " "]), max_size=8).map(
+        "".join
+    ),
+    prompt=st.text(max_size=20),
+    carried=st.text(alphabet="ab{}0", min_size=1, max_size=10),
+)
+def test_every_place_of_a_template_is_filled_once(template: str, prompt: str, carried: str) -> None:
+    carry = (Carry(name="code", pattern="(?s)<(.+)>"),)
+    dialogue = Dialogue(script_of(user("Hi", carry=carry), user(template), turns=(prompt,)))
+
+    asked(dialogue)
+    dialogue.hear(Reply(text=f"<{carried}>"))
+
+    values = {"{{prompt}}": prompt, "{{code}}": carried}
+    parts = re.split(r"(\{\{prompt\}\}|\{\{code\}\})", template)
+    assert texts(asked(dialogue)) == [("user", "".join(values.get(part, part) for part in parts))]
+
+
+@given(
+    script=st.lists(
+        st.builds(
+            Turn,
+            role=st.sampled_from(Speaker),
+            text=st.text(max_size=5),
+            tools=st.sampled_from([(), (MAIL,)]),
+            expect=st.sampled_from([(), (Canary(text="a"),)]),
+        ),
+        max_size=12,
+    ),
+    said=st.lists(
+        st.builds(
+            Reply,
+            text=st.sampled_from(["", "a", "b"]),
+            calls=st.lists(st.builds(ToolCall, tool=st.sampled_from(["read_mail", "x"])), max_size=3).map(tuple),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+)
+def test_every_script_ends_and_sends_each_turn_once_at_most(script: list[Turn], said: list[Reply]) -> None:
+    dialogue, sent, asks = Dialogue(script), [], 0
+
+    while ask := dialogue.next_ask():
+        sent += [] if ask.is_answer else list(ask.turns)
+        assert ask.turns[-1].role in {Speaker.USER, Speaker.TOOL}
+        dialogue.hear(said[asks % len(said)])
+        asks += 1
+
+    assert asks <= len(script) * (MAX_ROUNDS + 1)
+    assert sent == script[: len(sent)]
