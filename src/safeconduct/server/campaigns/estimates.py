@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a campaign may cost, told before it starts: calls expected and at most, and money where a grant has prices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from safeconduct.domain.bundle import Bundle
 from safeconduct.domain.evidence import Criterion
 from safeconduct.server.authorizations.models import Target
 from safeconduct.server.campaigns.costs import prices_of
-from safeconduct.server.campaigns.forms import StartForm
 from safeconduct.verification.cost import NO_PRICES, Cost, Prices, estimate
 from safeconduct.verification.findings import percent
+
+BOTH = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +30,15 @@ class Expected:
     rows: tuple[Row, ...]
 
 
-def expected(bundle: Bundle, form: StartForm) -> Expected:
-    """Return what a campaign on the terms of a form may cost; of a form not sent, on those that it proposes."""
-    if form.is_bound:
-        prices = prices_of(form.cleaned_data["unpatched"], form.cleaned_data["patched"])
-        return expected_of(bundle, form.criterion(), prices)
-    first = [form.first(name) for name in ("unpatched", "patched")]
-    chosen = [target for target in first if isinstance(target, Target)]
-    prices = prices_of(*chosen) if len(chosen) == len(first) else NO_PRICES
-    return expected_of(bundle, bundle.criterion, prices)
+def expected(bundle: Bundle, criterion: Criterion, targets: Sequence[Target | None]) -> Expected:
+    """Return what a campaign on these terms and targets may cost; money only where both targets are known.
+
+    Raises:
+        MalformedError: the bundle or the criterion cannot be used.
+    """
+    known = [target for target in targets if target is not None]
+    prices = prices_of(*known) if len(known) == BOTH else NO_PRICES
+    return expected_of(bundle, criterion, prices)
 
 
 def expected_of(bundle: Bundle, criterion: Criterion, prices: Prices) -> Expected:

@@ -72,9 +72,11 @@ class StartForm(forms.Form):
                 raise ValidationError(f"{error.message}. {error.hint}") from error
         return given
 
-    def first(self, name: str) -> Target | None:
-        """Return the target that the form proposes."""
-        return self.offered[name].first()
+    def proposal(self) -> tuple[Criterion, tuple[Target | None, Target | None]]:
+        """Return the terms and targets that were sent, or those that the form proposes."""
+        if self.is_bound:
+            return self.criterion(), (self.cleaned_data["unpatched"], self.cleaned_data["patched"])
+        return self.terms, (self.offered["unpatched"].first(), self.offered["patched"].first())
 
     def criterion(self) -> Criterion:
         """Return the terms: the bundle's own with what the coordinator set."""

@@ -200,7 +200,7 @@ def _claim_row(
     if bundle is not None:
         targets = authorizations.usable(request.now)
         form = form or StartForm(claim_id=claim.pk, targets=targets, terms=bundle.criterion)
-        estimate = expected(bundle, form) if not form.errors else None
+        estimate = expected(bundle, *form.proposal()) if not form.errors else None
     return {
         "claim": claim,
         "note": queries.note_of(claim),
