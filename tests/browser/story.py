@@ -98,6 +98,7 @@ QUESTION = "Does it also happen when the chat is opened without an account?"
 
 def assess(desk: Person) -> str:
     """Wait for the evidence, open the assessment, set what a person must set, ask. Return the address."""
+    desk.open("/triage/documented/", "documented")
     desk.open("/queue/")
     desk.until("reproduced")
     desk.look("queue")
