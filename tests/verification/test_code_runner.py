@@ -106,6 +106,14 @@ def test_a_mutator_that_gives_no_turns_is_refused(value: str) -> None:
         mutated(f"def mutate(turns, seed):\n    return {value}\n")
 
 
+def test_what_a_mutator_raised_is_told_by_its_kind_alone() -> None:
+    with pytest.raises(MalformedError) as caught:
+        mutated("def mutate(turns, seed):\n    raise LookupError('sk-secret')\n")
+
+    assert caught.value.hint == "it gave LookupError"
+    assert "sk-secret" not in str(caught.value.as_dict())
+
+
 def test_what_the_code_prints_is_no_answer() -> None:
     text = 'def judge(reply):\n    print(\'{"number": 1, "value": "hit"}\')\n    return "miss"\n'
 

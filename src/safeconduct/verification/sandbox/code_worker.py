@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -25,20 +25,27 @@ def load(plan: dict[str, Any]) -> Callable[..., Any]:
 
 
 def answer(function: Callable[..., Any], asked: dict[str, Any], say: Say) -> None:
-    """Make one call in a child and let it answer."""
+    """Make one call in a child and tell what it says; one that says nothing has ended."""
+    reader, writer = os.pipe()
     child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        if status:
-            say({"number": asked["number"], "failed": "Ended"})
-        return
-    try:
-        line = {"number": asked["number"], "value": function(*asked["arguments"])}
-        json.dumps(line)
-    except BaseException as error:  # noqa: BLE001  # whatever it raises is told by its kind
-        line = {"number": asked["number"], "failed": type(error).__name__}
-    say(line)
-    os._exit(0)
+    if not child:
+        os.close(reader)
+        # It stays open while an exception unwinds, because the hook tells of it afterwards.
+        result = os.fdopen(writer, "w", encoding="ascii")
+        sys.excepthook = lambda kind, _error, _trace: _tell(result, {"failed": kind.__name__})
+        _tell(result, {"value": function(*asked["arguments"])})
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as results:
+        told = results.read()
+    os.waitpid(child, 0)
+    say({"number": asked["number"], **(json.loads(told) if told else {"failed": "Ended"})})
+
+
+def _tell(result: IO[str], line: dict[str, Any]) -> None:
+    """Write the result of a child, all at once."""
+    result.write(json.dumps(line))
+    result.flush()
 
 
 def main() -> None:
@@ -52,12 +59,9 @@ def main() -> None:
         answers.write(json.dumps(line) + "\n")
         answers.flush()
 
+    sys.excepthook = lambda kind, _error, _trace: say({"failed": kind.__name__})
     lines = iter(sys.stdin.buffer.readline, b"")
-    try:
-        function = load(json.loads(next(lines)))
-    except BaseException as error:  # noqa: BLE001  # whatever it raises is told by its kind
-        say({"failed": type(error).__name__})
-        return
+    function = load(json.loads(next(lines)))
     say({"ready": True})
     for line in lines:
         answer(function, json.loads(line), say)
