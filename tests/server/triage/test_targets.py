@@ -244,3 +244,28 @@ def test_how_the_sandbox_was_checked_is_kept_and_shown(now: datetime) -> None:
     assessment = assessed(row)
     page = client_of(Role.COORDINATOR).get(reverse("triage:assessment", args=[assessment.pk])).content.decode()
     assert f"the sandbox held {detail['sandbox']['attempts']} attempts to get out" in page
+
+
+def test_the_one_worker_there_is_closes_at_once_what_a_killed_one_left(
+    now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Crash(BaseException):
+        pass
+
+    def crash(*_: object, **__: object) -> None:
+        raise Crash
+
+    row, attempt = report_with_bundle(now).row, gate.attempt
+    with leaking() as server:
+        target = granted(server, now)
+        monkeypatch.setattr(gate, "attempt", crash)
+        with pytest.raises(Crash):
+            tasks.run_gate(now)
+        monkeypatch.setattr(gate, "attempt", attempt)
+
+        assert tasks.take_over(now) == 1
+        assert tasks.take_over(now) == 0
+        tasks.run_gate(now)
+
+    assert [run.state for run in queries.runs_of(row)] == [GateState.REPRODUCED, GateState.ERROR]
+    assert spent(target) == (3 * FULL + 6, 0)

@@ -63,6 +63,7 @@ def take_over(now: datetime) -> None:
     """Let what a killed worker left be picked up at once, where no other worker can be there."""
     if settings.SAFECONDUCT.on_sqlite:
         campaigns_tasks.take_over(now)
+        triage_tasks.take_over(now)
 
 
 @dataclass(slots=True)

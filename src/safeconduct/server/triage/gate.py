@@ -111,6 +111,12 @@ def sweep(*, now: datetime) -> int:
 
 
 @atomic_write
+def take_over(now: datetime) -> int:
+    """End the leases of the runs that go on, because the one worker there is has just begun; return how many."""
+    return GateRun.objects.filter(state=GateState.RUNNING, lease_until__gt=now).update(lease_until=now)
+
+
+@atomic_write
 def request(*, assessment: Assessment, by: Viewer, now: datetime) -> GateRun:
     """Ask for another run, whatever came out before.
 
