@@ -88,13 +88,12 @@ class Scanners:
     installed: Mapping[ScannerName, Path] = field(default_factory=installed_scanners)
     seen: dict[tuple[str, str], Scan] = field(default_factory=dict, compare=False)
 
-    async def scan(self, file: str, scanners: Sequence[ScannerName]) -> tuple[Scan, ...]:
-        """Return what each scanner says of the file; the same bytes are scanned once.
+    async def scan(self, file: str, scanners: Sequence[ScannerName], *, digest: str) -> tuple[Scan, ...]:
+        """Return what each scanner says of the file, whose digest is given; the same bytes are scanned once.
 
         Raises:
             SandboxError: a box could not be made.
         """
-        digest = file_sha256(self.packages, file)
         result = []
         for scanner in scanners:
             if (scanner.value, digest) not in self.seen:

@@ -10,6 +10,7 @@ loading shows what it does here, and misses what needs a package that this machi
 import that fails) was not watched to the end, and without an event it is no miss. A loader that refuses a file was.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -111,8 +112,9 @@ class ModelFileTarget:
 
     async def _look_at(self, file: str) -> Reply:
         """Scan and load one file."""
-        digest = self._digest(file)
-        scans = await self._scanners.scan(file, self._plan.scanners)
+        # A model file may have gigabytes; meanwhile the loop goes on.
+        digest = await asyncio.to_thread(self._digest, file)
+        scans = await self._scanners.scan(file, self._plan.scanners, digest=digest)
         done = await self._load(file)
         events, last = _read(done)
         failure = plain_words(last.get("failed", ""))
