@@ -162,8 +162,7 @@ class CodeRunner:
         line = json.dumps({"number": self._number, "arguments": arguments}).encode()
         answer = await self._exchange(file, function, line)
         if "failed" in answer or answer.get("number") != self._number or "value" not in answer:
-            kind = ascii(answer.get("failed", "nothing that fits"))[1:41]
-            raise TargetError("the code of the bundle failed", hint=f"it gave {kind}")
+            raise TargetError("the code of the bundle failed", hint=f"it gave {_kind(answer.get('failed'))}")
         return answer["value"]
 
     async def _exchange(self, file: str, function: str, line: bytes) -> dict[str, Json]:
@@ -201,9 +200,8 @@ class CodeRunner:
         ready = await self._exchange(file, function, json.dumps(plan).encode())
         if ready.get("ready") is not True:
             await self._end(file, function)
-            raise TargetError(
-                "the code of the bundle cannot be loaded", hint=f"it gave {ascii(ready.get('failed'))[1:41]}"
-            )
+            hint = f"it gave {_kind(ready.get('failed'))}"
+            raise TargetError("the code of the bundle cannot be loaded", hint=hint)
         return box
 
     async def _end(self, file: str, function: str) -> None:
@@ -217,6 +215,11 @@ class CodeRunner:
         """End all boxes."""
         for file, function in tuple(self._boxes):
             await self._end(file, function)
+
+
+def _kind(raised: Json) -> str:
+    """Return the kind of what was raised, fit for a message."""
+    return ascii(raised)[1:-1][:40] if isinstance(raised, str) else "nothing that fits"
 
 
 def _turns(file: str, value: Json) -> Turns:
