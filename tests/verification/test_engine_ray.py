@@ -191,6 +191,14 @@ class Good(Dying):
 ANSWER = Answer(replies=(), request_sha256="", response_sha256="", tokens=5, seconds=0.1)
 
 
+def test_what_the_other_process_spent_is_told_here(ray_engine: Callable[[int], RayEngine]) -> None:
+    async def ask() -> tuple[Answer, Spent, str]:
+        async with ray_engine(1).place(Good) as target:
+            return await target.ask(()), target.spent, target.fingerprint
+
+    assert asyncio.run(ask()) == (ANSWER, Spent(calls=3, tokens=5), "good")
+
+
 def test_the_holder_tells_answers_errors_and_state_as_plain_data() -> None:
     async def hold(target: Good) -> list[dict[str, Any]]:
         holder = Holder()
