@@ -19,9 +19,8 @@ from safeconduct.domain.bundle import Adapter, Bundle, ScoreLabels, Speaker
 from safeconduct.domain.evidence import TrialOutcome, Verdict
 from safeconduct.errors import NotPermittedError, SandboxError, TargetError
 from safeconduct.verification.campaign import Terms, run_campaign
-from safeconduct.verification.sandbox import CheckResult, Sandbox
+from safeconduct.verification.sandbox import CheckResult, Sandbox, selfcheck
 from safeconduct.verification.targets import Answer, Target, target_for
-from safeconduct.verification.targets import classifier as classifier_module
 from safeconduct.verification.targets.classifier import MAX_STARTS
 from safeconduct.verification.variants import HeldOut, Turn
 
@@ -266,12 +265,12 @@ def test_a_classifier_sees_no_secret_no_host_and_no_network(tmp_path: Path) -> N
 
 
 def test_without_a_sound_sandbox_no_classifier_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check: Callable[..., Any] = classifier_module.check_sandbox
+    check: Callable[..., Any] = selfcheck.check_sandbox
 
     async def failing(sandbox: object) -> Any:
         return tuple(replace(result, passed=False) for result in await check(sandbox))
 
-    monkeypatch.setattr(classifier_module, "check_sandbox", failing)
+    monkeypatch.setattr(selfcheck, "check_sandbox", failing)
 
     with pytest.raises(SandboxError, match="did not hold"):
         ask(classifier(tmp_path, "def score(texts): return [1.0]"), "hello")
@@ -283,7 +282,7 @@ def test_a_box_that_cannot_be_made_any_more_is_an_error_of_the_sandbox(
     async def passing(_sandbox: object) -> tuple[CheckResult, ...]:
         return (CheckResult(name="all", about="", passed=True),)
 
-    monkeypatch.setattr(classifier_module, "check_sandbox", passing)
+    monkeypatch.setattr(selfcheck, "check_sandbox", passing)
     monkeypatch.setattr(Sandbox, "find", classmethod(lambda cls: cls(bubblewrap="/nowhere/bwrap")))
 
     with pytest.raises(SandboxError) as caught:

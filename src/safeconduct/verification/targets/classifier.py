@@ -12,25 +12,21 @@ crashing will not answer.
 """
 
 import asyncio
-import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from safeconduct.domain.bundle import Adapter, Limits, ScoreLabels, Speaker
+from safeconduct.domain.bundle import Adapter, Limits, ScoreLabels
 from safeconduct.domain.observed import InputForm
 from safeconduct.domain.safe_json import Json
 from safeconduct.errors import SandboxError, TargetError
-from safeconduct.verification.meter import Meter, Spent
+from safeconduct.verification.meter import Meter
 from safeconduct.verification.reply import Reply
 from safeconduct.verification.sandbox import Box, Sandbox, worker
-from safeconduct.verification.sandbox.selfcheck import checked
 from safeconduct.verification.sightings import NOTHING_SEEN, Seen, Sighting
-from safeconduct.verification.targets.boxed import QUIET, plain_words, read_line, seen_in
-from safeconduct.verification.targets.interface import Answer
+from safeconduct.verification.targets.boxed import QUIET, BoxedTarget, plain_words, read_line, seen_in
 from safeconduct.verification.variants import Turn
 
 MAX_STARTS: Final = 20
@@ -53,55 +49,25 @@ class ClassifierPlan:
     watch: bool = False
 
 
-class ClassifierTarget:
+class ClassifierTarget(BoxedTarget):
     """Asks one classifier in a box of its own; one call at a time."""
 
     def __init__(self, plan: ClassifierPlan, *, sandbox: Sandbox, meter: Meter) -> None:
+        super().__init__(sandbox=sandbox, meter=meter)
         self._plan = plan
-        self._sandbox = sandbox
-        self._meter = meter
         self._box: Box | None = None
         self._starts = 0
-        self._turn = asyncio.Lock()
 
     @property
     def fingerprint(self) -> str:
         """Return what was loaded; the code itself is named by the bundle's packages."""
         return f"{self._plan.adapter.value} {self._plan.entry}; {self._meter.grant.model}"
 
-    @property
-    def spent(self) -> Spent:
-        """Return what has been spent under the grant; a local classifier costs calls only."""
-        return self._meter.spent
-
-    async def ask(self, script: Sequence[Turn]) -> Answer:
-        """Return one reply for each user's turn.
-
-        Raises:
-            TargetError: it hung, crashed or answered garbage.
-            NotPermittedError: the grant does not cover the call.
-        """
-        started = self._meter.watch.seconds()
-        sent = hashlib.sha256()
-        received = hashlib.sha256()
-        replies = []
-        async with self._turn:
-            for turn in script:
-                if turn.role is not Speaker.USER:
-                    continue
-                await self._meter.begin_call()
-                line = json.dumps({"text": turn.text}).encode()
-                events, answer = await self._exchange(line)
-                sent.update(line)
-                received.update(answer)
-                replies.append(self._reply(events, answer))
-        return Answer(
-            replies=tuple(replies),
-            request_sha256=sent.hexdigest(),
-            response_sha256=received.hexdigest(),
-            tokens=0,
-            seconds=self._meter.watch.seconds() - started,
-        )
+    async def _one(self, turn: Turn) -> tuple[bytes, bytes, Reply]:
+        """Send the text as one line; what was seen before the answer belongs to it."""
+        line = json.dumps({"text": turn.text}).encode()
+        events, answer = await self._exchange(line)
+        return line, answer, self._reply(events, answer)
 
     async def __aenter__(self) -> Self:
         """Check the sandbox, then load the classifier.
@@ -110,7 +76,7 @@ class ClassifierTarget:
             SandboxError: the sandbox is missing or did not pass its self-check.
             TargetError: the classifier cannot be loaded.
         """
-        self._meter.spent.sandbox = await checked(self._sandbox)
+        await super().__aenter__()
         await self._start()
         return self
 

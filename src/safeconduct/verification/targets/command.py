@@ -9,24 +9,19 @@ Seen are the files that it leaves in the one folder where it can write, when the
 with processes is bounded and not seen, and there is no network in the box.
 """
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from safeconduct.domain.bundle import Limits, Speaker
+from safeconduct.domain.bundle import Limits
 from safeconduct.domain.observed import EventKind
 from safeconduct.errors import MalformedError, TargetError
-from safeconduct.verification.meter import Meter, Spent
+from safeconduct.verification.meter import Meter
 from safeconduct.verification.reply import Reply
 from safeconduct.verification.sandbox import Sandbox
 from safeconduct.verification.sandbox.box import MAX_OUTPUT, BoxResult
-from safeconduct.verification.sandbox.selfcheck import checked
 from safeconduct.verification.sightings import NOTHING_SEEN, Seen, Sighting
-from safeconduct.verification.targets.boxed import plain_words
-from safeconduct.verification.targets.interface import Answer
+from safeconduct.verification.targets.boxed import BoxedTarget, plain_words
 from safeconduct.verification.variants import Turn
 
 MAX_WORDS: Final = 100
@@ -54,7 +49,7 @@ class CommandPlan:
     watch: bool = False
 
 
-class CommandTarget:
+class CommandTarget(BoxedTarget):
     """Asks one program, each time in a new box."""
 
     def __init__(self, plan: CommandPlan, *, sandbox: Sandbox, meter: Meter) -> None:
@@ -65,9 +60,9 @@ class CommandTarget:
         """
         if not 0 < len(plan.words) <= MAX_WORDS or not plan.words[0] or any("\0" in word for word in plan.words):
             raise MalformedError("the command is none", hint="the program, then its arguments, each a text")
+        super().__init__(sandbox=sandbox, meter=meter)
         self._plan = plan
-        self._sandbox = sandbox
-        self._meter = meter
+        self._limits = replace(plan.limits, wall_seconds=plan.limits.call_seconds)
         self._source = _SOURCE.format(words=list(plan.words), watch=plan.watch, mark=_MARK, most=_MOST_FILES)
 
     @property
@@ -75,53 +70,11 @@ class CommandTarget:
         """Return the program and the granted name; the files themselves are named by the bundle's packages."""
         return f"command {plain_words(self._plan.words[0])}; {self._meter.grant.model}"
 
-    @property
-    def spent(self) -> Spent:
-        """Return what has been spent under the grant; a program costs calls only."""
-        return self._meter.spent
-
-    async def ask(self, script: Sequence[Turn]) -> Answer:
-        """Return one reply for each user's turn.
-
-        Raises:
-            TargetError: it hung, failed, or wrote too much or no UTF-8.
-            NotPermittedError: the grant does not cover the call.
-            SandboxError: the box could not be made.
-        """
-        started = self._meter.watch.seconds()
-        sent, received = hashlib.sha256(), hashlib.sha256()
-        replies = []
-        limits = replace(self._plan.limits, wall_seconds=self._plan.limits.call_seconds)
-        for turn in script:
-            if turn.role is not Speaker.USER:
-                continue
-            await self._meter.begin_call()
-            data = turn.text.encode("utf-8", "replace")
-            done = await self._sandbox.run(self._source, stdin=data, limits=limits, packages=self._plan.packages)
-            sent.update(data)
-            received.update(done.output)
-            replies.append(self._reply(done))
-        return Answer(
-            replies=tuple(replies),
-            request_sha256=sent.hexdigest(),
-            response_sha256=received.hexdigest(),
-            tokens=0,
-            seconds=self._meter.watch.seconds() - started,
-        )
-
-    async def __aenter__(self) -> Self:
-        """Check the sandbox.
-
-        Raises:
-            SandboxError: the sandbox is missing or did not pass its self-check.
-        """
-        self._meter.spent.sandbox = await checked(self._sandbox)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing is left: each box has ended with its answer."""
+    async def _one(self, turn: Turn) -> tuple[bytes, bytes, Reply]:
+        """Run the program once; the turn is its input."""
+        data = turn.text.encode("utf-8", "replace")
+        done = await self._sandbox.run(self._source, stdin=data, limits=self._limits, packages=self._plan.packages)
+        return data, done.output, self._reply(done)
 
     def _reply(self, done: BoxResult) -> Reply:
         """Return the reply in the output.

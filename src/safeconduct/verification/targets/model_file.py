@@ -11,27 +11,22 @@ import that fails) was not watched to the end, and without an event it is no mis
 """
 
 import asyncio
-import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from safeconduct.domain.bundle import Limits, Speaker
+from safeconduct.domain.bundle import Limits
 from safeconduct.domain.observed import ScannerName
 from safeconduct.domain.safe_json import Json, canonical_json
 from safeconduct.errors import SandboxError, TargetError
-from safeconduct.verification.meter import Meter, Spent
+from safeconduct.verification.meter import Meter
 from safeconduct.verification.reply import Reply
 from safeconduct.verification.sandbox import Sandbox, worker
 from safeconduct.verification.sandbox.box import BoxResult
-from safeconduct.verification.sandbox.selfcheck import checked
 from safeconduct.verification.scanning import Scanners, file_sha256
 from safeconduct.verification.sightings import Seen, Sighting
-from safeconduct.verification.targets.boxed import QUIET, plain_words, read_line, seen_in
-from safeconduct.verification.targets.interface import Answer
+from safeconduct.verification.targets.boxed import QUIET, BoxedTarget, plain_words, read_line, seen_in
 from safeconduct.verification.variants import Turn
 
 DEFAULT_LOADER: Final = "pickle:load"
@@ -50,13 +45,12 @@ class FilePlan:
     limits: Limits
 
 
-class ModelFileTarget:
+class ModelFileTarget(BoxedTarget):
     """Scans and loads files, each load in a new box."""
 
     def __init__(self, plan: FilePlan, *, sandbox: Sandbox, meter: Meter) -> None:
+        super().__init__(sandbox=sandbox, meter=meter)
         self._plan = plan
-        self._sandbox = sandbox
-        self._meter = meter
         self._scanners = Scanners(sandbox=sandbox, packages=plan.packages, limits=plan.limits)
 
     @property
@@ -64,51 +58,10 @@ class ModelFileTarget:
         """Return the loader and the granted name; each reply names its file by its digest."""
         return f"model-file {self._plan.entry}; {self._meter.grant.model}"
 
-    @property
-    def spent(self) -> Spent:
-        """Return what has been spent under the grant; a file costs calls only."""
-        return self._meter.spent
-
-    async def ask(self, script: Sequence[Turn]) -> Answer:
-        """Return one reply for each user's turn, which names a file.
-
-        Raises:
-            TargetError: there is no such file, or loading it hung or ended the box before anything was seen.
-            NotPermittedError: the grant does not cover the call.
-            SandboxError: the box could not be made.
-        """
-        started = self._meter.watch.seconds()
-        sent, received = hashlib.sha256(), hashlib.sha256()
-        replies = []
-        for turn in script:
-            if turn.role is not Speaker.USER:
-                continue
-            await self._meter.begin_call()
-            reply = await self._look_at(turn.text.strip())
-            sent.update(turn.text.encode("utf-8", "replace"))
-            received.update(reply.text.encode())
-            replies.append(reply)
-        return Answer(
-            replies=tuple(replies),
-            request_sha256=sent.hexdigest(),
-            response_sha256=received.hexdigest(),
-            tokens=0,
-            seconds=self._meter.watch.seconds() - started,
-        )
-
-    async def __aenter__(self) -> Self:
-        """Check the sandbox.
-
-        Raises:
-            SandboxError: the sandbox is missing or did not pass its self-check.
-        """
-        self._meter.spent.sandbox = await checked(self._sandbox)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing is left: each box has ended with its answer."""
+    async def _one(self, turn: Turn) -> tuple[bytes, bytes, Reply]:
+        """Look at the file that the turn names."""
+        reply = await self._look_at(turn.text.strip())
+        return turn.text.encode("utf-8", "replace"), reply.text.encode(), reply
 
     async def _look_at(self, file: str) -> Reply:
         """Scan and load one file."""
