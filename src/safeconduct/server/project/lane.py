@@ -25,7 +25,7 @@ from ninja.responses import NinjaJSONEncoder
 from pydantic import ValidationError
 
 from safeconduct.domain.safe_json import read_object
-from safeconduct.errors import SafeconductError
+from safeconduct.errors import SafeconductError, UnavailableError
 from safeconduct.formats import native
 from safeconduct.server.api.reports import KEY_LIMIT, address_of, received_out
 from safeconduct.server.api.schemas import ReportIn
@@ -48,6 +48,8 @@ PLAIN = frozenset(
 )
 """A request with another header is more than a report."""
 LENGTH = re.compile(rb"[0-9]{1,9}")
+SHORT_BYTES = 64 * 1024
+"""A longer report goes the whole way, because the event loop answers nobody while it reads, and holds all bodies."""
 ENCODER = NinjaJSONEncoder()
 
 
@@ -65,7 +67,7 @@ class Batches:
 
         Raises:
             IntegrityError: its mailbox is taken, or its request name was used.
-            UnavailableError: the disk is full or the database out of reach.
+            UnavailableError: the disk is full, the database out of reach, or the storing failed otherwise.
         """
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((made, stored))
@@ -84,8 +86,8 @@ class Batches:
         self._is_storing = False
         if self._waiting:
             self._store()
-        unforeseen = done.exception()
-        failures = [unforeseen] * len(group) if unforeseen else done.result()
+        # What nobody foresaw is told the whole way, which meets it again or does not.
+        failures = [UnavailableError("not stored")] * len(group) if done.exception() else done.result()
         for (_, stored), failure in zip(group, failures, strict=True):
             if stored.done():
                 continue
@@ -156,7 +158,7 @@ def _plain_head(scope: Message) -> Mapping[bytes, bytes] | None:
         and head.keys() <= PLAIN
         and head.get(b"content-type") == b"application/json"
         and LENGTH.fullmatch(length) is not None
-        and int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        and int(length) <= min(SHORT_BYTES, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         and len(head.get(b"idempotency-key", b"")) <= KEY_LIMIT
         and _is_ours(head.get(b"host", b"").decode("latin-1"), tuple(settings.ALLOWED_HOSTS))
     )

@@ -19,6 +19,7 @@ from gunicorn.workers.base import Worker as WebWorker
 
 from safeconduct.server.project.asgi import application
 from safeconduct.server.project.config import Config
+from safeconduct.server.project.connections import LoopWorker
 from safeconduct.server.project.locks import hold
 from safeconduct.server.project.logs import JsonLines
 from safeconduct.server.project.worker import Worker, take_over, tasks
@@ -27,6 +28,8 @@ log = logging.getLogger("safeconduct.serve")
 WORKER_LOCK = "worker.lock"
 RESTART_SECONDS = 15.0
 STOP_SECONDS = 10
+MOST_CONNECTIONS = 1000
+"""Of one process. Those that are idle or slow cost memory, but no thread."""
 
 
 class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
@@ -78,7 +81,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         settings = {
             "bind": self._config.bind,
             "workers": self._config.processes,
-            "worker_class": "asgi",
+            "worker_class": LoopWorker,
+            "worker_connections": MOST_CONNECTIONS,
             "timeout": 120,
             "graceful_timeout": STOP_SECONDS,
             "keepalive": 15,
