@@ -49,13 +49,15 @@ class JournalFile:
             raise NotFoundError(f"there is no journal {path.name}", hint="look at the path") from error
         except OSError as error:
             raise _failed(error) from error
+        is_sound = False
         try:
             self._lock()
             self.terms = self._read_terms()
             _cut_torn(self._handle)
-        except BaseException:
-            os.close(self._handle)
-            raise
+            is_sound = True
+        finally:
+            if not is_sound:
+                os.close(self._handle)
 
     @classmethod
     def begin(cls, path: Path, terms: Mapping[str, Json]) -> "JournalFile":

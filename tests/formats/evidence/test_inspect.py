@@ -166,7 +166,7 @@ def test_an_invalidated_log_has_nothing_that_is_judged() -> None:
     assert rules(run) == {"invalidated"}
 
 
-@pytest.mark.parametrize("status", ["error", "cancelled", "started"])
+@pytest.mark.parametrize("status", ["error", "cancelled", "started"])  # codespell:ignore cancelled
 def test_a_run_that_did_not_end_well_says_so(status: str) -> None:
     run = of(sample(), status=status)
 
