@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The short way of reports, at a real server: it answers as the whole way does, and hands over what is not plain."""
 
+import asyncio
+import hashlib
 import json
 import secrets
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +16,10 @@ from django.conf import settings
 from tests.factories import records
 from tests.running import Running, database_of
 
+from safeconduct.errors import UnavailableError
 from safeconduct.formats import native
+from safeconduct.server.intake import keeping
+from safeconduct.server.project.lane import Batches
 
 WHOLE_WAY = {"Accept-Language": "en"}
 
@@ -61,8 +67,6 @@ def test_the_short_way_answers_as_the_whole_way(client: httpx.Client) -> None:
 def test_what_came_the_short_way_is_in_its_mailbox(client: httpx.Client) -> None:
     lookup = secrets.token_bytes(32)
     body = request()
-    import hashlib
-
     body["mailbox"]["lookup_sha256"] = hashlib.sha256(lookup).hexdigest()
     sent = send(client, body)
 
@@ -146,8 +150,6 @@ def test_a_body_in_pieces_of_unknown_length_goes_the_whole_way(client: httpx.Cli
 
 
 def test_a_sender_that_breaks_off_leaves_nothing_and_harms_nobody(server: Running, client: httpx.Client) -> None:
-    import socket
-
     with socket.create_connection(("127.0.0.1", server.port)) as line:
         line.sendall(
             b"POST /api/v1/reports HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -161,3 +163,25 @@ def test_an_odd_path_is_answered(client: httpx.Client) -> None:
     assert client.get("/%ff%fe").status_code == 404
     assert client.get("/api/v1/reports").status_code == 405
     assert client.get("/api/v1/reports?x=1").status_code == 405
+
+
+def test_a_failure_that_nobody_foresaw_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: list[Any] = []
+
+    def fails_once(drafts: list[Any]) -> list[None]:
+        if not stored:
+            stored.append(drafts)
+            raise KeyError("unforeseen")
+        return [None] * len(drafts)
+
+    monkeypatch.setattr(keeping, "keep_all", fails_once)
+
+    async def story() -> list[Any]:
+        batches: Any = Batches()
+        async with asyncio.timeout(30):
+            return await asyncio.gather(*(batches.keep(number) for number in range(3)), return_exceptions=True)
+
+    first, *others = asyncio.run(story())
+
+    assert isinstance(first, UnavailableError)
+    assert others == [None, None]

@@ -47,7 +47,9 @@ class Config:
     )
     bind: str = field(default="127.0.0.1:8000", metadata={"help": "Address and port to listen on, or unix:PATH."})
     hosts: tuple[str, ...] = field(default=(), metadata={"help": "Further host names, for example an onion address."})
-    threads: int = field(default=8, metadata={"help": "Threads of each server process."})
+    threads: int = field(
+        default=8, metadata={"help": "Pages that a server process answers at a time, each in a thread."}
+    )
     processes: int = field(default=1, metadata={"help": "Server processes; more than one needs PostgreSQL."})
     embedded: bool | None = field(
         default=None,

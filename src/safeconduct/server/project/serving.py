@@ -28,8 +28,8 @@ log = logging.getLogger("safeconduct.serve")
 WORKER_LOCK = "worker.lock"
 RESTART_SECONDS = 15.0
 STOP_SECONDS = 10
-MOST_CONNECTIONS = 1000
-"""Of one process. Those that are idle or slow cost memory, but no thread."""
+MOST_CONNECTIONS = 800
+"""Of one process, so that of the usual 1024 open files some are left for the database."""
 
 
 class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
