@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONWARNDEFAULTENCODING :=
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve demo test check bench soak docs lock clean
+.PHONY: help install install-dev serve demo test check coverage bench soak docs lock clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -49,6 +49,10 @@ test: .venv/.dev .venv/.demo ## Run all tests, on SQLite and on PostgreSQL
 
 check: .venv/.dev ## Lint, types, import contracts, sizes
 	@$(BIN)/python -m pytest tests/architecture -q -p no:cacheprovider
+
+coverage: .venv/.dev ## Measure the branches that the verifier's tests go through (minutes; no part of the tests)
+	@tools/system-packages test
+	@$(BIN)/python tools/coverage
 
 bench: .venv/.dev ## Measure, and print ratios
 	@tools/system-packages test

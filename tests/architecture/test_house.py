@@ -21,7 +21,7 @@ def run(*command: str) -> None:
 
 
 def test_lint_is_clean() -> None:
-    run("ruff", "check", "src", "tests", "benchmarks", "demo", "docs", "tools/test")
+    run("ruff", "check", "src", "tests", "benchmarks", "demo", "docs", "tools/test", "tools/coverage")
 
 
 def test_format_is_the_formatter_s() -> None:

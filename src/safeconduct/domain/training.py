@@ -21,7 +21,7 @@ def may_train_now(may_train: MayTrain, *, is_disclosed: bool) -> bool:
             return is_disclosed
         case MayTrain.YES:
             return True
-        case _:  # pragma: no cover
+        case _:
             assert_never(may_train)
 
 

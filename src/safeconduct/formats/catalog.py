@@ -84,5 +84,5 @@ def format_of(name: FormatName, *, now: datetime) -> Format:
             | FormatName.JSONL
         ):
             return EvidenceFormat(READERS[name], name=name.value, title=TITLES[name], now=now)
-        case _:  # pragma: no cover
+        case _:
             assert_never(name)

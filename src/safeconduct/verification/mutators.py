@@ -141,7 +141,7 @@ def _case(fields: Fields) -> Change:
             return each_turn(lambda text, _: "".join(_flip(char, up=bool(at % 2)) for at, char in enumerate(text)))
         case Style.RANDOM:
             return each_turn(lambda text, chance: "".join(_flip(char, up=chance.happens(0.5)) for char in text))
-        case _:  # pragma: no cover
+        case _:
             assert_never(style)
 
 

@@ -161,7 +161,7 @@ def _numbers_compare(check: Advantage, difference: float, reply: Reply) -> bool:
             return abs(difference) <= check.margin
         case Comparison.DIFFERENT:
             return abs(difference) > check.margin
-        case _:  # pragma: no cover
+        case _:
             assert_never(check.comparison)
 
 

@@ -60,7 +60,7 @@ class Sampler:
                 return self._variant(call, included)
             case Arm.BENIGN_BEFORE | Arm.BENIGN_AFTER:
                 return self._control(call)
-            case _:  # pragma: no cover
+            case _:
                 assert_never(call.arm)
 
     def _variant(self, call: Call, included: Sequence[str]) -> Draw:

@@ -109,7 +109,7 @@ def _assertions(handout: Handout, lost: list[LossEntry]) -> list[Json]:
                 refuse("a check of the oracle, all of which must hit, cannot be told as an assertion")
             # The defense held if one of them holds, so a share of one is enough.
             return [{"type": "assert-set", "threshold": round(1 / len(made) - 0.001, 3), "assert": made}]
-        case _:  # pragma: no cover
+        case _:
             assert_never(oracle.combine)
 
 

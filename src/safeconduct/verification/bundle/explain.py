@@ -147,7 +147,7 @@ def _said(step: Step) -> str:
             return f"These words are put into the target's mouth: {quoted(step.template)}"
         case Speaker.TOOL:
             return f"As if the target had called the tool {step.tool}, it is given the result {quoted(step.template)}"
-        case _:  # pragma: no cover
+        case _:
             assert_never(step.role)
 
 

@@ -120,7 +120,7 @@ def observed_json(check: Observed) -> dict[str, Json]:
             return {"kind": "advantage", "comparison": check.comparison.value, **places, **terms}
         case Judge():
             return {"kind": "judge", **_judge_json(check)}
-        case _:  # pragma: no cover
+        case _:
             assert_never(check)
 
 

@@ -198,7 +198,7 @@ def check_json(check: Check) -> dict[str, Json]:
             document = {"kind": "code", "file": check.file}
         case Event() | Scanner() | Cost() | Advantage() | Judge():
             document = observed_json(check)
-        case _:  # pragma: no cover
+        case _:
             assert_never(check)
     return document
 

@@ -80,7 +80,7 @@ def _target(
             return _on_the_web(bundle, meter, secrets=secrets, client=client or plain_client())
         case Adapter.PYTHON_CALLABLE | Adapter.SKLEARN | Adapter.COMMAND | Adapter.MODEL_FILE:
             return _in_the_box(bundle, meter)
-        case _:  # pragma: no cover
+        case _:
             assert_never(meter.grant.adapter)
 
 
