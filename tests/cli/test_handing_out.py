@@ -10,7 +10,7 @@ import pytest
 from tests.formats.handouts import BUNDLE
 from typer.testing import CliRunner, Result
 
-from safeconduct.cli.handing_out import handout_of, write_folder
+from safeconduct.cli.handing_out import write_folder
 from safeconduct.cli.main import app
 from safeconduct.domain.bundle import Family, Mutator, MutatorName, Seed, SeedPart, Slot
 from safeconduct.domain.report import MayTrain
@@ -18,6 +18,7 @@ from safeconduct.domain.script import Carry
 from safeconduct.errors import ConflictError, MalformedError, UnavailableError
 from safeconduct.formats.handout import Folder
 from safeconduct.formats.inspect.task import read_dataset, write_task
+from safeconduct.server.campaigns.handouts import handout_of
 from safeconduct.verification.bundle import read_bundle, write_bundle
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "leaked-secret"

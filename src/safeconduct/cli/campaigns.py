@@ -7,6 +7,7 @@ cost before and did cost after, and take a person's word on answers that a judge
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,9 @@ import typer
 from safeconduct.cli.operation import ConfigOption
 from safeconduct.cli.output import ExitCode, JsonFlag, answer
 from safeconduct.cli.targets import operator
+from safeconduct.cli.whole_files import write_whole
 from safeconduct.domain.evidence import Criterion
+from safeconduct.domain.safe_json import printable
 
 app = typer.Typer(help="Tests of claimed fixes, and a flaw tried on several systems.", no_args_is_help=True)
 
@@ -203,6 +206,29 @@ def round_over(
     probes = [_probe(probe) for probe in made.probes.select_related("target", "seat")]
     text = "\n".join(f"{probe['probe_id']}  {probe['target']} ({probe['vendor']})" for probe in probes)
     answer({"round_id": made.pk, "probes": probes}, as_json=as_json, text=text)
+
+
+@app.command("handout")
+def handout(
+    case: CaseId,
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The ZIP file to write.")],
+    form: Annotated[str, typer.Option("--to", help="bundle, inspect, promptfoo or garak.")] = "bundle",
+    for_training: Annotated[bool, typer.Option("--for-training", help="If its reporter allows that.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write what a vendor may see of a case's bundle: nothing held out. That it was handed over is recorded."""
+    by = operator(config)
+    from safeconduct.server.campaigns import handing_over
+    from safeconduct.server.cases import queries as cases
+
+    found, now = cases.case_for(by, case), datetime.now(tz=UTC)
+    wanted = handing_over.Form.of(form)
+    made = handing_over.hand_over(case=found, form=wanted, by=by, now=now, for_training=for_training)
+    write_whole(out, made.content)
+    facts = {"case_id": found.pk, "bundle_id": made.bundle_id, "form": wanted.value, "out": str(out)}
+    answer(facts, as_json=as_json, text=printable(f"Wrote {out} with the part of the bundle that a vendor may see."))
 
 
 def _act(act: str, campaign_id: str, *, config: Any, as_json: bool) -> None:

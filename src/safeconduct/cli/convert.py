@@ -22,7 +22,7 @@ import typer
 from rich.progress import wrap_file
 
 from safeconduct.cli.evidence_files import BUNDLED, EVIDENCE, Imported, read_file
-from safeconduct.cli.handing_out import WRITERS, handout_of, write_folder
+from safeconduct.cli.handing_out import write_folder
 from safeconduct.cli.output import JsonFlag, answer, progress_console
 from safeconduct.cli.whole_files import write_whole
 from safeconduct.domain.bundle import Bundle
@@ -34,6 +34,7 @@ from safeconduct.formats.detection import detected, holds_bundle
 from safeconduct.formats.evidence import HitWhen, ReadOptions
 from safeconduct.formats.handout import Handout
 from safeconduct.formats.jsonl import fields_of
+from safeconduct.server.campaigns.handouts import WRITERS, handout_of
 from safeconduct.verification.bundle import read_bundle, write_bundle
 
 SHOWN_LOSSES: Final = 20

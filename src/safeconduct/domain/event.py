@@ -71,6 +71,7 @@ class EventTag(StrEnum):
     CLOCKS_PAUSED = "clock:case:paused"
     CLOCKS_RESUMED = "clock:case:resumed"
     ESCALATED = "clock:case:escalated"
+    BUNDLE_HANDED_OUT = "campaigns:bundle:handed_out"
     FIX_CLAIMED = "campaigns:fix:claimed"
     CAMPAIGN_STARTED = "campaigns:campaign:started"
     CAMPAIGN_CANCELED = "campaigns:campaign:canceled"

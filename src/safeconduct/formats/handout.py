@@ -85,18 +85,19 @@ class Folder:
 def folder(handout: Handout, files: Mapping[str, bytes], *, target: str, lost: Iterable[LossEntry]) -> Folder:
     """Return the folder with the losses of the caller and of the writer."""
     entries = (*handout.left_out, *_always_lost(handout), *lost)
+    terms = terms_of(handout.bundle, bundle_id=handout.bundle_id, for_training=handout.for_training)
     return Folder(
-        files={**files, TERMS: _terms(handout)},
+        files={**files, TERMS: terms},
         loss=Loss(source_format="bundle", target_format=target, entries=entries),
     )
 
 
-def _terms(handout: Handout) -> bytes:
+def terms_of(bundle: Bundle, *, bundle_id: str, for_training: bool = False) -> bytes:
     """Return what the recipient may do with the files: they go to people who train models."""
-    safety = handout.bundle.about.safety
+    safety = bundle.about.safety
     terms: Json = {
-        "bundle": handout.bundle_id,
-        "handed_over_for": "training" if handout.for_training else "reproduction",
+        "bundle": bundle_id,
+        "handed_over_for": "training" if for_training else "reproduction",
         "may_train": safety.may_train.value,
         "handling": safety.handling.value,
         "hazard_level": safety.hazard_level.value,

@@ -4,7 +4,9 @@
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,3 +119,14 @@ def test_a_suite_is_listed_kept_out_and_tried(run: Run, claim: FixClaim, leaking
     shown = answer(run("suite", "show", made["check_id"], "--json"), code=1)
     assert (shown["reproduced"], shown["is_over"]) == (1, True)
     assert "1 reproduce" in run("suite", "list")[1]
+
+
+def test_the_disclosed_part_of_a_bundle_is_written(run: Run, claim: FixClaim, tmp_path: Path) -> None:
+    out = tmp_path / "handout.zip"
+
+    made = answer(run("campaign", "handout", claim.case_id, "--to", "promptfoo", "--out", str(out), "--json"))
+
+    assert made["form"] == "promptfoo"
+    assert "terms.json" in zipfile.ZipFile(out).namelist()
+    assert run("campaign", "handout", claim.case_id, "--to", "word", "--out", str(out))[0] == 4
+    assert run("campaign", "handout", claim.case_id, "--for-training", "--out", str(out))[0] == 4

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from safeconduct.domain.evidence import Criterion, Verdict
 from safeconduct.domain.parties import Role
+from safeconduct.domain.report import RestrictedMaterial
 from safeconduct.errors import NotFoundError
 from safeconduct.server.audit import vault
 from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim, Watch, WatchState
@@ -19,6 +20,36 @@ from safeconduct.server.parties.viewer import Viewer
 from safeconduct.verification.bundle.reading import read_criterion
 from safeconduct.verification.fields import Fields
 from safeconduct.verification.variants import SALT_LENGTH, HeldOut
+
+
+def bundle_open_to(viewer: Viewer, case: Case) -> Case:
+    """Return the case if the viewer may be given the disclosed part of its bundle.
+
+    Those who coordinate may, and who takes part, while the content is open to it and holds no restricted material.
+
+    Raises:
+        NotFoundError: the viewer may not, or there is no bundle.
+    """
+    found = cases.case_for(viewer, case.pk)
+    cases.require_content(viewer, found)
+    if not found.assessment.report.has_bundle or not (viewer.has(Role.COORDINATOR) or _may_be_handed(viewer, found)):
+        raise NotFoundError("no such bundle")
+    return found
+
+
+def may_be_handed_bundle(viewer: Viewer, case: Case) -> bool:
+    """Tell whether the viewer may be given the disclosed part of the case's bundle."""
+    try:
+        bundle_open_to(viewer, case)
+    except NotFoundError:
+        return False
+    return True
+
+
+def _may_be_handed(viewer: Viewer, case: Case) -> bool:
+    seat = cases.require_seat(viewer, case)
+    told = cases.told_in(viewer, case)
+    return seat.joined_at is not None and told.restricted_material is RestrictedMaterial.NONE
 
 
 def claims_for(viewer: Viewer, case: Case) -> QuerySet[FixClaim]:

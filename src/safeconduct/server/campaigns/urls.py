@@ -10,6 +10,7 @@ urlpatterns = [
     path("case/<str:case_id>/", views.of_case, name="of_case"),
     path("case/<str:case_id>/claim", views.claim, name="claim"),
     path("claim/<int:claim_id>/start", views.start, name="start"),
+    path("case/<str:case_id>/handout/<str:kind>", views.handout, name="handout"),
     path("case/<str:case_id>/watch", watch_views.of_case, name="watches_of_case"),
     path("case/<str:case_id>/round", round_views.start, name="round"),
     path("watch/", watch_views.index, name="watches"),

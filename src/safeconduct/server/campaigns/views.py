@@ -16,7 +16,7 @@ from safeconduct.domain.evidence import Verdict
 from safeconduct.domain.parties import Role
 from safeconduct.errors import NotFoundError, SafeconductError
 from safeconduct.server.authorizations import queries as authorizations
-from safeconduct.server.campaigns import adjudications, pictures, queries, rounds, services, watches
+from safeconduct.server.campaigns import adjudications, handing_over, pictures, queries, rounds, services, watches
 from safeconduct.server.campaigns.costs import costs_of
 from safeconduct.server.campaigns.estimates import expected
 from safeconduct.server.campaigns.evidence import evidence_of, path_rows
@@ -162,6 +162,18 @@ def trials(request: PartyRequest, campaign_id: str) -> HttpResponse:
     return _file(found.trials, name="trials.jsonl", media_type="application/jsonl")
 
 
+@require_safe
+@acts_for()
+def handout(request: PartyRequest, case_id: str, kind: str) -> HttpResponse:
+    """Hand over the disclosed part of the case's bundle; that it was handed over is recorded."""
+    if kind not in set(handing_over.Form):
+        raise NotFoundError("no such file")
+    case = cases.case_for(request.viewer, case_id)
+    form = handing_over.Form(kind)
+    made = handing_over.hand_over(case=case, form=form, by=request.viewer, now=request.now)
+    return _file(made.content, name=made.name, media_type="application/zip")
+
+
 def _fixes(
     request: PartyRequest,
     case_id: str,
@@ -179,6 +191,7 @@ def _fixes(
         "title": cases.title_of(case),
         "claims": [_claim_row(request, claim, bundle, given) for claim in queries.claims_for(request.viewer, case)],
         "has_bundle": case.assessment.report.has_bundle,
+        "may_take": queries.may_be_handed_bundle(request.viewer, case),
         "refusal": refusal,
         "seat": cases.seat_in(request.viewer, case),
         "claim_form": claim_form or ClaimForm(),
@@ -228,7 +241,7 @@ def _decided(request: PartyRequest, campaign_id: str) -> Campaign:
     return found
 
 
-def _file(text: str, *, name: str, media_type: str) -> HttpResponse:
-    response = HttpResponse(text, content_type=media_type)
+def _file(content: str | bytes, *, name: str, media_type: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=media_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -111,6 +111,7 @@ def case(request: PartyRequest, case_id: str) -> HttpResponse:
         "is_open": found.closed_at is None,
         "is_under_embargo": found.embargo in queries.UNDER,
         "verdict": campaigns.verdict_for(request.viewer, found),
+        "may_take_bundle": campaigns.may_be_handed_bundle(request.viewer, found),
     }
     return render(request, "desk/case.html", context)
 

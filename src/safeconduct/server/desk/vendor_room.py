@@ -76,4 +76,5 @@ def _room(request: PartyRequest, seat: Participant, case: Case) -> dict[str, Any
         "marks": TLP_WORDS,
         "is_open": case.closed_at is None,
         "verdict": campaigns.verdict_for(viewer, case),
+        "may_take_bundle": campaigns.may_be_handed_bundle(viewer, case),
     }
