@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "safeconduct"
 VERIFIER = SOURCE / "verification"
 MAY_LEAVE_OUT = ("verification/sandbox/", "verification/engines/", "verification/targets/")
 MARK = re.compile(r"#\s*pragma:\s*no\s*(?:cover|branch)", re.IGNORECASE)
-REASON = re.compile(r"# pragma: no (?:cover|branch)  # \w+(?: \S+){2,}$")
+REASON = re.compile(r"# pragma: no (?:cover|branch)  # \w+,?(?: \S+){2,}$")
 MOST = 40  # lines that one mark may hide: a function, never a module
 
 
@@ -35,7 +35,9 @@ def faults(name: str, source: str) -> Iterator[str]:
             yield f"{name}:{number}: here nothing is left out"
         if not REASON.search(line):
             yield f"{name}:{number}: no reason is given"
-        if blocks.get(number, 0) > MOST:
+        if number not in blocks:
+            yield f"{name}:{number}: the mark is on no statement's first line"
+        elif blocks[number] > MOST:
             yield f"{name}:{number}: more than a function is left out"
 
 
@@ -77,6 +79,11 @@ def test_what_is_left_out_says_why_and_stands_only_by_the_box_and_the_targets() 
             "verification/sandbox/box.py",
             "class X:  # pragma: no cover  # runs in the box\n" + "    x = 1\n" * MOST,
             "more than a function is left out",
+        ),
+        (
+            "verification/sandbox/box.py",
+            "def x(\n    a: int,\n) -> int:  # pragma: no cover  # runs in the box\n    return a",
+            "the mark is on no statement's first line",
         ),
     ],
 )

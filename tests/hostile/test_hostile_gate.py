@@ -74,6 +74,7 @@ HOSTILE = {
         "attack.json", families=[{"name": ESCAPE, "chains": [[{"name": "exec", "params": {}}]]}]
     ),
     "a pattern that is none": with_document("oracle.json", checks=[{"kind": "regex", "pattern": "(" * 500}]),
+    "the address of a cloud's metadata": with_document("target.json", url="http://169.254.169.254/v1"),
     "a criterion that contradicts itself": with_document("criterion.json", tolerance=2.0),
 }
 
@@ -125,7 +126,7 @@ def test_a_pattern_bomb_takes_linear_time(now: datetime) -> None:
 
 
 def test_the_address_in_a_bundle_is_never_used(now: datetime) -> None:
-    report_with_bundle(now, with_document("target.json", url="http://169.254.169.254/v1", secret_name="../log"))
+    report_with_bundle(now, with_document("target.json", url="https://elsewhere.example/v1", secret_name="../log"))
 
     with endpoint(canary=CANARY, rate=1.0, only_for=ATTACK) as server:
         targets.granted(now, url=server.url, allow_private=True)

@@ -30,7 +30,7 @@ from safeconduct.errors import (
 from safeconduct.verification.campaign import CampaignResult, Terms, run_campaign
 from safeconduct.verification.engines.interface import Engine
 from safeconduct.verification.engines.local import LocalEngine
-from safeconduct.verification.engines.ray import Holder, RayEngine
+from safeconduct.verification.engines.ray import Holder, RayEngine, RemoteTarget
 from safeconduct.verification.meter import Spent
 from safeconduct.verification.targets import Target, target_for
 from safeconduct.verification.targets.interface import Answer
@@ -217,6 +217,18 @@ def test_the_holder_tells_answers_errors_and_state_as_plain_data() -> None:
 def test_a_holder_that_was_not_entered_says_so() -> None:
     with pytest.raises(TargetError, match="not entered"):
         asyncio.run(Holder().ask(()))
+
+
+def test_a_target_elsewhere_is_not_made_and_says_nothing_before_it_is_entered() -> None:
+    made: list[Target] = []
+
+    def make() -> Target:
+        made.append(Good())
+        return made[0]
+
+    target = RemoteTarget(None, make, width=1)
+
+    assert (made, target.fingerprint, target.spent) == ([], "", Spent())
 
 
 def test_the_local_engine_makes_a_target_here() -> None:

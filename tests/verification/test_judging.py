@@ -16,7 +16,7 @@ from safeconduct.domain.evidence import TrialOutcome, Verdict
 from safeconduct.errors import NotPermittedError
 from safeconduct.verification.bundle.checks import check_bundle
 from safeconduct.verification.campaign import Terms, run_campaign
-from safeconduct.verification.judging import MAX_JUDGED
+from safeconduct.verification.judging import MAX_JUDGED, JudgedTarget
 from safeconduct.verification.targets import Answer, Target, target_for
 from safeconduct.verification.variants import HeldOut, Turn
 
@@ -71,6 +71,14 @@ def test_the_judge_sees_reply_and_request_as_json_and_costs_the_target_nothing()
     assert judge.asked[0]["temperature"] == 0
     assert asked.spent.calls == 1
     assert asked.fingerprint.startswith("openai-chat acme-1")
+
+
+def test_what_the_judge_cost_is_counted_apart_from_the_target() -> None:
+    _, judge, asked = opinion(lambda _prompt: "no")
+
+    assert isinstance(asked, JudgedTarget)
+    assert (asked.judge_spent.calls, asked.spent.calls) == (len(judge.asked), 1) == (1, 1)
+    assert asked.judge_spent is not asked.spent
 
 
 @pytest.mark.parametrize("manner", ["garbage", "500", "hang"])

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tests.verification.flaws.payloads import CLEAN, HARMFUL, archive, call, text
 
-from safeconduct.verification.sandbox import opcodes, worker
+from safeconduct.verification.sandbox import code_worker, opcodes, worker
 
 
 def scanned(tmp_path: Path, data: bytes) -> dict[str, Any]:
@@ -211,6 +211,33 @@ def test_a_model_file_is_found_in_the_shown_folders_alone(tmp_path: Path, monkey
     monkeypatch.setitem(sys.modules, "joblib", None)
     (tmp_path / "m.pkl").write_bytes(CLEAN["weights.pkl"])
     assert worker.loaded(str(tmp_path / "m.pkl")) == collections.OrderedDict(layer=[0.25, 0.5], bias=[0.0])
+
+
+def test_a_model_file_is_loaded_with_the_entry_that_the_plan_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.pkl").write_bytes(CLEAN["weights.pkl"])
+    joblib.dump({"a": 1}, tmp_path / "m.joblib")
+    monkeypatch.setattr(sys, "path", ["/packages/0", *sys.path])
+    monkeypatch.setattr(worker.os.path, "join", lambda _folder, file: str(tmp_path / file))
+
+    assert worker.detonate({"file": "m.pkl", "entry": "pickle:load"}) == {"loaded": "OrderedDict"}
+    assert worker.detonate({"file": "m.joblib", "entry": "joblib:load"}) == {"loaded": "dict"}
+    assert worker.found("file:m.joblib") == {"a": 1}
+
+
+def test_every_line_that_comes_in_is_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO('{"text": "a"}\n{"text": "b\\nc"}\n'))
+
+    assert list(worker.lines()) == [{"text": "a"}, {"text": "b\nc"}]
+
+
+def test_the_code_of_a_bundle_is_loaded_under_a_name_that_is_no_program_s() -> None:
+    code = "def name(): return __name__\nif __name__ == '__main__': raise SystemExit"
+
+    assert code_worker.load({"code": code, "function": "name"})() == "bundle"
+    with pytest.raises(KeyError):
+        code_worker.load({"code": code, "function": "none"})
 
 
 @pytest.fixture

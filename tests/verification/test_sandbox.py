@@ -374,6 +374,16 @@ def test_a_box_that_ended_says_so_when_asked() -> None:
         asyncio.run(ask())
 
 
+def test_a_box_that_is_closed_cannot_be_asked() -> None:
+    async def ask() -> None:
+        box = await Sandbox.find().open("import sys; print(sys.stdin.readline())", limits=LIMITS)
+        await box.close(grace_seconds=0.0)
+        await box.ask(b"x")
+
+    with pytest.raises(TargetError, match="broke off"):
+        asyncio.run(ask())
+
+
 def test_a_line_without_end_is_refused() -> None:
     async def ask() -> None:
         box = await Sandbox.find().open("import sys\nwhile True: sys.stdout.write('x' * 65536)", limits=LIMITS)

@@ -62,10 +62,10 @@ class RayEngine:
             import ray  # noqa: PLC0415  # an extra
         except ImportError as error:
             raise MissingExtraError("Ray is not installed", hint="install safeconduct[ray]") from error
-        self.width = width
-        self._ray: Any = ray
+        self.width = width  # pragma: no cover  # runs only where Ray is
+        self._ray: Any = ray  # pragma: no cover  # runs only where Ray is
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Self:  # pragma: no cover  # runs only where Ray is
         """Start Ray on this machine.
 
         Raises:
@@ -88,17 +88,17 @@ class RayEngine:
             )
         return self
 
-    def __exit__(
+    def __exit__(  # pragma: no cover  # runs only where Ray is
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End Ray."""
         self._ray.shutdown()
 
-    def place(self, make: Callable[[], Target]) -> Target:
+    def place(self, make: Callable[[], Target]) -> Target:  # pragma: no cover  # runs only where Ray is
         """Return a target that is made in a process of its own when it is entered."""
         return RemoteTarget(self._ray, make, width=self.width)
 
-    async def run(
+    async def run(  # pragma: no cover  # runs only where Ray is
         self,
         *,
         next_job: Callable[[Sequence[Job]], Job | None],
@@ -129,7 +129,7 @@ class RemoteTarget:
         """Return what has been spent under the grant."""
         return self._spent
 
-    async def ask(self, script: Sequence[Turn]) -> Answer:
+    async def ask(self, script: Sequence[Turn]) -> Answer:  # pragma: no cover  # runs only where Ray is
         """Return the answer to one script.
 
         Raises:
@@ -139,7 +139,7 @@ class RemoteTarget:
         answer: Answer = await self._call("ask", tuple(script))
         return answer
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> Self:  # pragma: no cover  # runs only where Ray is
         """Start the process, make the target in it and make that ready.
 
         Raises:
@@ -152,7 +152,7 @@ class RemoteTarget:
         await self._call("enter", self._make)
         return self
 
-    async def __aexit__(
+    async def __aexit__(  # pragma: no cover  # runs only where Ray is
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the target and end its process."""
@@ -164,7 +164,7 @@ class RemoteTarget:
         finally:
             self._ray.kill(self._actor)
 
-    async def _call(self, name: str, *arguments: object) -> Any:
+    async def _call(self, name: str, *arguments: object) -> Any:  # pragma: no cover  # runs only where Ray is
         """Return what the holder's method returns, or raise the error that it tells."""
         reference = getattr(self._actor, name).remote(*arguments)
         try:
