@@ -111,6 +111,10 @@ def test_only_what_the_type_checker_proves_unreachable_is_left_out_by_pattern() 
     assert not re.search(pattern, "        case _:\n            return None\n")
 
 
+def test_the_tests_that_measure_are_there() -> None:
+    assert [name for name in tool().TESTS if not (ROOT / name).exists()] == []
+
+
 def test_the_rooms_that_are_measured_name_files_that_are_there() -> None:
     parts = [part for room in tool().ROOMS.values() for part in room]
     assert [part for part in parts if not (VERIFIER / (part if part.endswith("/") else f"{part}.py")).exists()] == []
