@@ -112,7 +112,9 @@ def test_only_what_the_type_checker_proves_unreachable_is_left_out_by_pattern() 
 
 
 def test_the_tests_that_measure_are_there() -> None:
-    assert [name for name in tool().TESTS if not (ROOT / name).exists()] == []
+    names = [*tool().TESTS, *(f"tests/verification/{name}" for name in tool().SLOW)]
+
+    assert [name for name in names if not (ROOT / name).exists()] == []
 
 
 def test_the_rooms_that_are_measured_name_files_that_are_there() -> None:
