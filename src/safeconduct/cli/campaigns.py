@@ -30,6 +30,11 @@ Tolerance = Annotated[float | None, typer.Option("--tolerance", help="FIXED excl
 Alpha = Annotated[float | None, typer.Option("--alpha", help="Chance of a wrong FIXED, at most.")]
 MaxCalls = Annotated[int | None, typer.Option("--max-calls", help="Calls at most.")]
 
+ApproveCode = Annotated[
+    list[str] | None,
+    typer.Option("--approve-code", metavar="SHA256", help="A code file that you have read; it runs in the sandbox."),
+]
+
 
 @app.command("list")
 def list_all(case: CaseId, *, config: ConfigOption = None, as_json: JsonFlag = False) -> None:
@@ -93,14 +98,16 @@ def estimate(
     from safeconduct.verification.cost import cost_facts
 
     claimed = queries.claim_for(by, claim)
-    bundle = services.bundle_of(claimed.case)
+    bundle = services.bundle_to_approve(claimed.case)
     terms = _terms(bundle.criterion, tolerance=tolerance, alpha=alpha, max_calls=max_calls)
+    code = [{"name": file.name, "bytes": file.size, "sha256": file.sha256} for file in bundle.code]
     prices = prices_of(_target(by, unpatched), _target(by, patched))
     found = expected_of(bundle, terms, prices)
     rows = [{"if_the_attack_then_succeeds_in": row.share, **cost_facts(row.cost)} for row in found.rows]
     lines = [f"at most {found.most} calls; expected where the attack then succeeds in"]
     lines += [f"  {row.share}: {row.cost.calls:g} calls" for row in found.rows]
-    answer({"calls_at_most": found.most, "expected": rows}, as_json=as_json, text="\n".join(lines))
+    lines += [printable(f"code/{file.name}, {file.size} bytes, SHA-256 {file.sha256}") for file in bundle.code]
+    answer({"calls_at_most": found.most, "expected": rows, "code": code}, as_json=as_json, text="\n".join(lines))
 
 
 @app.command("start")
@@ -112,6 +119,7 @@ def start(
     tolerance: Tolerance = None,
     alpha: Alpha = None,
     max_calls: MaxCalls = None,
+    approve_code: ApproveCode = None,
     config: ConfigOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -120,12 +128,13 @@ def start(
     from safeconduct.server.campaigns import queries, services
 
     claimed = queries.claim_for(by, claim)
-    terms = services.bundle_of(claimed.case).criterion
+    terms = services.bundle_to_approve(claimed.case).criterion
     made = services.start(
         claim=claimed,
         unpatched=_target(by, unpatched),
         patched=_target(by, patched),
         criterion=_terms(terms, tolerance=tolerance, alpha=alpha, max_calls=max_calls),
+        approved_code=frozenset(approve_code or ()),
         by=by,
         now=datetime.now(tz=UTC),
     )
@@ -282,6 +291,7 @@ def _facts(campaign: Any) -> dict[str, Any]:
         "unpatched": campaign.unpatched_id,
         "patched": campaign.patched_id,
         "criterion": campaign.criterion,
+        "approval": campaign.approval,
         "commitment": campaign.commitment,
         "progress": campaign.progress,
         "failure": campaign.failure,

@@ -90,6 +90,11 @@ class CodeFile:
     text: str
 
     @property
+    def size(self) -> int:
+        """Return its length in bytes."""
+        return len(self.text.encode())
+
+    @property
     def sha256(self) -> str:
         """Return the digest that a case handler approves."""
         return hashlib.sha256(self.text.encode()).hexdigest()

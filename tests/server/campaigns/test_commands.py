@@ -11,13 +11,18 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from tests.factories import spine
+from tests.verification.bundles import leak_bundle
 from tests.verification.endpoint import Endpoint
 
 from safeconduct.cli import main
+from safeconduct.domain.bundle import Oracle
+from safeconduct.domain.script import CodeCheck, CodeFile
 from safeconduct.server.authorizations.models import Target
 from safeconduct.server.campaigns import suites, tasks
 from safeconduct.server.campaigns.models import Campaign, FixClaim, Watch
 from safeconduct.server.cases.models import Case
+from safeconduct.verification.bundle import zip_bundle
 
 Run = Callable[..., tuple[int, str, str]]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_home")]
@@ -130,3 +135,20 @@ def test_the_disclosed_part_of_a_bundle_is_written(run: Run, claim: FixClaim, tm
     assert "terms.json" in zipfile.ZipFile(out).namelist()
     assert run("campaign", "handout", claim.case_id, "--to", "word", "--out", str(out))[0] == 4
     assert run("campaign", "handout", claim.case_id, "--for-training", "--out", str(out))[0] == 4
+
+
+def test_code_of_a_bundle_is_listed_and_approved_by_its_digest(
+    run: Run, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    code = CodeFile(name="judge.py", text="def judge(reply):\n    return 'miss'\n")
+    made = leak_bundle(oracle=Oracle(checks=(CodeCheck(file=code.name),)), code=(code,))
+    monkeypatch.setattr(spine, "bundle_bytes", lambda: zip_bundle(made))
+    claim, *targets = (request.getfixturevalue(name) for name in ("claim", "unpatched", "fixed"))
+    words = (str(claim.pk), "--unpatched", targets[0].pk, "--patched", targets[1].pk, "--json")
+
+    listed = answer(run("campaign", "estimate", *words))["code"]
+
+    assert listed == [{"name": "judge.py", "bytes": code.size, "sha256": code.sha256}]
+    assert run("campaign", "start", *words)[0] == 4
+    started = answer(run("campaign", "start", *words, "--approve-code", code.sha256))
+    assert started["approval"]["sha256"] == [code.sha256]

@@ -9,6 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
+from safeconduct.domain.bundle import Bundle
 from safeconduct.domain.evidence import Criterion
 from safeconduct.errors import MalformedError
 from safeconduct.server.authorizations.models import Target, TargetRole
@@ -16,6 +17,7 @@ from safeconduct.server.campaigns.services import NOTE_LIMIT
 from safeconduct.server.campaigns.suites import FAMILY_LIMIT
 from safeconduct.server.campaigns.watches import MOST_DAYS, MOST_DRAWS, REASON_LIMIT
 from safeconduct.server.cases.models import Participant
+from safeconduct.server.triage.plainly import visible
 from safeconduct.verification.criterion import check_criterion
 
 
@@ -48,11 +50,20 @@ class StartForm(forms.Form):
     )
     max_calls = forms.IntegerField(label="Calls at most", min_value=20, max_value=20_000)
 
-    def __init__(self, data: Any = None, *, claim_id: int, targets: QuerySet[Target], terms: Criterion) -> None:
-        """Offer the granted targets and start from the bundle's own terms; a page holds one form for each claim."""
+    def __init__(self, data: Any = None, *, claim_id: int, targets: QuerySet[Target], bundle: Bundle) -> None:
+        """Offer the granted targets and start from the bundle's own terms; a page holds one form for each claim.
+
+        Each code file of the bundle has a box to tick, by which it is approved.
+        """
+        terms = bundle.criterion
         initial = {"tolerance": terms.tolerance, "alpha": terms.alpha, "max_calls": terms.max_calls}
         super().__init__(data, initial=initial, auto_id=f"id_{claim_id}_%s")
         self.terms = terms
+        self.code = {f"code_{file.sha256}": file for file in bundle.code}
+        for name, file in self.code.items():
+            label = f"I have read code/{visible(file.name)} and let it run in the box"
+            digest = f"SHA-256 {file.sha256[:16]}…"
+            self.fields[name] = forms.BooleanField(label=label, required=False, help_text=digest)
         self.offered = {
             "unpatched": targets.filter(role=TargetRole.UNPATCHED),
             "patched": targets.filter(role=TargetRole.PATCHED),
@@ -77,6 +88,10 @@ class StartForm(forms.Form):
         if self.is_bound:
             return self.criterion(), (self.cleaned_data["unpatched"], self.cleaned_data["patched"])
         return self.terms, (self.offered["unpatched"].first(), self.offered["patched"].first())
+
+    def approved_code(self) -> frozenset[str]:
+        """Return the SHA-256 of the code files whose box is ticked."""
+        return frozenset(file.sha256 for name, file in self.code.items() if self.cleaned_data.get(name))
 
     def criterion(self) -> Criterion:
         """Return the terms: the bundle's own with what the coordinator set."""

@@ -86,6 +86,7 @@ class Campaign(models.Model):
     judge = models.ForeignKey(Target, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=10, choices=CampaignState.choices, default=CampaignState.QUEUED)
     criterion = models.JSONField()
+    approval = models.JSONField(default=dict, blank=True)
     criterion_sha256 = models.CharField(max_length=DIGEST_LENGTH)
     commitment = models.CharField(max_length=DIGEST_LENGTH)
     secret = models.BinaryField()

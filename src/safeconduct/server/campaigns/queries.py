@@ -181,6 +181,11 @@ def note_of(claim: FixClaim) -> str:
     return vault.open_text(bytes(claim.note), subject=claim.case_id, place=note_place(claim.case_id))
 
 
+def approved_code_of(campaign: Campaign) -> frozenset[str]:
+    """Return the SHA-256 of the code files that whoever started the campaign lets run in the box."""
+    return frozenset(campaign.approval.get("sha256", ()))
+
+
 def held_out_of(campaign: Campaign) -> HeldOut:
     """Return the salt and the seed of the draws; only the runner and the certificate use them."""
     secret = vault.open_sealed(bytes(campaign.secret), subject=campaign.claim.case_id, place=secret_place(campaign.pk))

@@ -310,11 +310,13 @@ def _terms(claimed: Campaign) -> Terms:
     Raises:
         VerificationError: what is stored is not what was committed to.
     """
+    approved = queries.approved_code_of(claimed)
     terms = Terms(
-        bundle=services.bundle_of(claimed.claim.case),
+        bundle=services.bundle_of(claimed.claim.case, approved_code=approved),
         criterion=queries.criterion_of(claimed),
         held_out=queries.held_out_of(claimed),
         campaign=claimed.pk,
+        approved_code=approved,
         prices=prices_of(claimed.unpatched, claimed.patched),
     )
     frozen = (criterion_sha256(terms.criterion), terms.commitment)

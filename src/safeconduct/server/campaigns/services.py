@@ -10,12 +10,14 @@ from safeconduct.domain.event import EventTag
 from safeconduct.domain.evidence import Criterion
 from safeconduct.domain.observed import Judge
 from safeconduct.domain.parties import Role
+from safeconduct.domain.safe_json import Json
 from safeconduct.errors import ConflictError, IncompleteError, TooLargeError
 from safeconduct.server.audit import services as audit
 from safeconduct.server.audit import vault
 from safeconduct.server.audit.writes import atomic_write
 from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.authorizations.models import Target, TargetRole
+from safeconduct.server.campaigns import queries
 from safeconduct.server.campaigns.models import Campaign, CampaignState, FixClaim
 from safeconduct.server.campaigns.places import note_place, secret_place
 from safeconduct.server.cases import queries as cases
@@ -73,20 +75,22 @@ def start(
     by: Viewer,
     now: datetime,
     criterion: Criterion | None = None,
+    approved_code: frozenset[str] = frozenset(),
 ) -> Campaign:
     """Freeze the terms, commit to the draws, and put the campaign into the queue; a vendor cannot judge its own fix.
 
-    `criterion` sets other terms than the bundle's own.
+    `criterion` sets other terms than the bundle's own. `approved_code` are the SHA-256 of the code files that `by` has
+    read and lets run in the box; who approved what, and when, is kept with the campaign.
 
     Raises:
-        NotPermittedError: only those who coordinate start campaigns.
+        NotPermittedError: only those who coordinate start campaigns; or a code file of the bundle is not approved.
         ConflictError: the report has no bundle, a campaign of this vendor is running, the targets are the same, or the
             judge that the oracle asks is not granted.
         MalformedError: the bundle cannot be run, or the criterion contradicts itself.
     """
     by.require(Role.COORDINATOR)
     # A bundle may be large, so it is read before the transaction begins.
-    bundle = bundle_of(claim.case)
+    bundle = bundle_of(claim.case, approved_code=approved_code)
     terms = criterion or bundle.criterion
     check_criterion(terms)
     held_out = new_held_out(secrets.token_bytes)
@@ -95,6 +99,7 @@ def start(
         unpatched=unpatched,
         patched=patched,
         judge=judge_for(bundle, now=now),
+        approval=_approval(bundle, by=by, now=now),
         criterion=criterion_terms(terms),
         criterion_sha256=criterion_sha256(terms),
         queued_at=now,
@@ -111,9 +116,20 @@ def _put_in(campaign: Campaign, *, by: Viewer, now: datetime) -> Campaign:
     Case.objects.select_for_update().get(pk=claim.case_id)
     _require_startable(claim, campaign.unpatched, campaign.patched)
     campaign.save(force_insert=True)
-    facts = {"case": claim.case_id, "criterion": campaign.criterion_sha256, "commitment": campaign.commitment}
+    facts: dict[str, audit.Fact] = {
+        "case": claim.case_id,
+        "criterion": campaign.criterion_sha256,
+        "commitment": campaign.commitment,
+    }
+    facts |= {"approved_code": sorted(queries.approved_code_of(campaign))} if campaign.approval else {}
     audit.record(EventTag.CAMPAIGN_STARTED, subject=campaign.pk, actor=by.actor, at=now, facts=facts)
     return campaign
+
+
+def _approval(bundle: Bundle, *, by: Viewer, now: datetime) -> dict[str, Json]:
+    """Return who approved which code, and when; nothing for a bundle without code."""
+    digests: list[Json] = [*sorted({file.sha256 for file in bundle.code})]
+    return {"by": by.actor, "at": now.isoformat(), "sha256": digests} if digests else {}
 
 
 def _require_startable(claim: FixClaim, unpatched: Target, patched: Target) -> None:
@@ -199,16 +215,33 @@ def judge_for(bundle: Bundle, *, now: datetime) -> Target | None:
     return found
 
 
-def bundle_of(case: Case) -> Bundle:
+def bundle_of(case: Case, *, approved_code: frozenset[str] = frozenset()) -> Bundle:
     """Return the reproduction bundle of the case's report.
 
     Raises:
         ConflictError: the report has none.
         MalformedError: it cannot be run.
+        NotPermittedError: it holds code whose SHA-256 is not among the approved.
     """
+    bundle = _sent(case)
+    require_runnable(bundle, approved_code=approved_code)
+    return bundle
+
+
+def bundle_to_approve(case: Case) -> Bundle:
+    """Return the bundle as a coordinator looks at it before the start, when nobody has approved its code yet.
+
+    Raises:
+        ConflictError: the report has none.
+        MalformedError: it cannot be run.
+    """
+    bundle = _sent(case)
+    require_runnable(bundle, approved_code=frozenset(file.sha256 for file in bundle.code))
+    return bundle
+
+
+def _sent(case: Case) -> Bundle:
     content = intake.bundle_of(case.assessment.report)
     if content is None:
         raise ConflictError("the report has no reproduction bundle", hint="ask the reporter for one")
-    bundle = read_bundle(content)
-    require_runnable(bundle)
-    return bundle
+    return read_bundle(content)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from safeconduct.domain.bundle import Bundle
 from safeconduct.domain.evidence import Verdict
 from safeconduct.domain.parties import Role
-from safeconduct.errors import NotFoundError, SafeconductError
+from safeconduct.errors import NotFoundError, NotPermittedError, SafeconductError
 from safeconduct.server.authorizations import queries as authorizations
 from safeconduct.server.campaigns import adjudications, handing_over, pictures, queries, rounds, services, watches
 from safeconduct.server.campaigns.costs import costs_of
@@ -57,20 +57,25 @@ def claim(request: PartyRequest, case_id: str) -> HttpResponse:
 def start(request: PartyRequest, claim_id: int) -> HttpResponse:
     """Freeze the terms and put the campaign into the queue, or only say what that would cost."""
     claimed = queries.claim_for(request.viewer, claim_id)
-    terms = services.bundle_of(claimed.case).criterion
-    form = StartForm(request.POST, claim_id=claim_id, targets=authorizations.usable(request.now), terms=terms)
+    bundle = services.bundle_to_approve(claimed.case)
+    form = StartForm(request.POST, claim_id=claim_id, targets=authorizations.usable(request.now), bundle=bundle)
     if not form.is_valid():
         return _fixes(request, claimed.case_id, given={claim_id: form}, status=422)
     if request.POST.get("act") == "estimate":
         return _fixes(request, claimed.case_id, given={claim_id: form})
-    campaign = services.start(
-        claim=claimed,
-        unpatched=form.cleaned_data["unpatched"],
-        patched=form.cleaned_data["patched"],
-        criterion=form.criterion(),
-        by=request.viewer,
-        now=request.now,
-    )
+    try:
+        campaign = services.start(
+            claim=claimed,
+            unpatched=form.cleaned_data["unpatched"],
+            patched=form.cleaned_data["patched"],
+            criterion=form.criterion(),
+            approved_code=form.approved_code(),
+            by=request.viewer,
+            now=request.now,
+        )
+    except NotPermittedError as error:
+        form.add_error(None, f"{error.message}: {error.hint}")
+        return _fixes(request, claimed.case_id, given={claim_id: form}, status=422)
     return redirect("campaigns:campaign", campaign.pk)
 
 
@@ -193,6 +198,7 @@ def _fixes(
         "has_bundle": case.assessment.report.has_bundle,
         "may_take": queries.may_be_handed_bundle(request.viewer, case),
         "refusal": refusal,
+        "code": bundle.code if bundle is not None else (),
         "seat": cases.seat_in(request.viewer, case),
         "claim_form": claim_form or ClaimForm(),
         "coordinates": coordinates,
@@ -212,7 +218,7 @@ def _claim_row(
     form, estimate = given.get(claim.pk), None
     if bundle is not None:
         targets = authorizations.usable(request.now)
-        form = form or StartForm(claim_id=claim.pk, targets=targets, terms=bundle.criterion)
+        form = form or StartForm(claim_id=claim.pk, targets=targets, bundle=bundle)
         estimate = expected(bundle, *form.proposal()) if not form.errors else None
     return {
         "claim": claim,
@@ -228,7 +234,7 @@ def _bundle(case: Case) -> tuple[Bundle | None, str]:
     if not case.assessment.report.has_bundle:
         return None, ""
     try:
-        return services.bundle_of(case), ""
+        return services.bundle_to_approve(case), ""
     except SafeconductError as error:
         # A bundle from a stranger may be of no use, which keeps nobody from reading the claims.
         return None, error.message
