@@ -21,6 +21,17 @@ def test_a_clean_run_keeps_every_twenty_fifth_call_and_the_decision() -> None:
     assert path[-1].upper <= SOON.tolerance < path[0].upper
 
 
+def test_a_picture_gets_every_call_and_the_same_end() -> None:
+    _, trials = conduct(SOON, ("a",), lambda call: MISS if call.arm is Arm.EFFICACY else HIT)
+    start = Deliberation.begin(SOON, families=("a",), benign=False)
+
+    drawn, kept = evidence_paths(start, trials, every=1)["a"], evidence_paths(start, trials)["a"]
+
+    assert [point.n for point in drawn] == list(range(1, 33))
+    assert [point for point in drawn if point.n in {25, 32}] == list(kept)
+    assert drawn[15].upper < (1 + drawn[-1].upper) / 2, "the bound bends under the straight line"
+
+
 def test_every_hit_is_on_the_path_and_the_end_is_that_of_the_deliberation() -> None:
     rates = {Arm.EFFICACY: {"a": 0.03, "b": 0.06}}
     state, trials = conduct(SOON, AB, by_rate(rates, seed=21), flight=3)

@@ -29,8 +29,12 @@ class PathPoint:
     upper: float
 
 
-def evidence_paths(start: Deliberation, trials: Iterable[Trial]) -> Mapping[str, tuple[PathPoint, ...]]:
+def evidence_paths(
+    start: Deliberation, trials: Iterable[Trial], *, every: int = EVERY
+) -> Mapping[str, tuple[PathPoint, ...]]:
     """Return the path of every efficacy stream, from a deliberation without calls through all trials.
+
+    A certificate has a point at every 25th call; a picture wants more, because between two of them the bounds bend.
 
     Raises:
         VerificationError: the trials do not fit the criterion, as `Deliberation.after`.
@@ -43,15 +47,15 @@ def evidence_paths(start: Deliberation, trials: Iterable[Trial]) -> Mapping[str,
             paths.setdefault(name, [])
         if trial.arm is Arm.EFFICACY:
             name = trial.family if now.criterion.per_family else POOLED
-            if _is_telling(now.efficacy[name], trial):
+            if _is_telling(now.efficacy[name], trial, every=every):
                 paths[name].append(_point(now.efficacy[name]))
     return {name: tuple(points) for name, points in paths.items()}
 
 
-def _is_telling(test: SequentialTest, trial: Trial) -> bool:
+def _is_telling(test: SequentialTest, trial: Trial, *, every: int) -> bool:
     if test.late:
         return False
-    return trial.outcome is not TrialOutcome.MISS or test.n % EVERY == 0 or test.standing is not Standing.OPEN
+    return trial.outcome is not TrialOutcome.MISS or test.n % every == 0 or test.standing is not Standing.OPEN
 
 
 def _point(test: SequentialTest) -> PathPoint:

@@ -11,10 +11,12 @@ from safeconduct.server.campaigns.findings import Finding, finding_of
 from safeconduct.server.campaigns.journal import SealedJournal
 from safeconduct.server.campaigns.models import Campaign, CampaignState
 from safeconduct.server.campaigns.services import bundle_of
-from safeconduct.verification.path import PathPoint, evidence_paths
+from safeconduct.verification.path import EVERY, PathPoint, evidence_paths
 from safeconduct.verification.verdict import POOLED, Deliberation
 
 LARGEST = 700.0
+DRAWN = 400
+"""About as many points as a picture of one stream shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,7 @@ class Evidence:
     paths: Mapping[str, tuple[PathPoint, ...]]
 
 
-def evidence_of(campaign: Campaign, finding: Finding | None = None) -> Evidence:
+def evidence_of(campaign: Campaign, finding: Finding | None = None, *, is_drawn: bool = False) -> Evidence:
     """Return how the evidence grew. The caller has checked that the asker may see the campaign.
 
     Raises:
@@ -34,13 +36,14 @@ def evidence_of(campaign: Campaign, finding: Finding | None = None) -> Evidence:
     """
     if campaign.state == CampaignState.DECIDED:
         found = finding or finding_of(campaign)
-        paths = _paths(found.criterion, found.families, found.trials, benign=found.has_benign)
+        paths = _paths(found.criterion, found.families, found.trials, benign=found.has_benign, is_drawn=is_drawn)
         return Evidence(criterion=found.criterion, paths=paths)
     approved = queries.approved_code_of(campaign)
     bundle, criterion = bundle_of(campaign.claim.case, approved_code=approved), queries.criterion_of(campaign)
     families = tuple(family.name for family in bundle.attack.families)
     trials = tuple(entry.outcome for entry in SealedJournal(campaign).replay())
-    return Evidence(criterion=criterion, paths=_paths(criterion, families, trials, benign=bool(bundle.benign)))
+    paths = _paths(criterion, families, trials, benign=bool(bundle.benign), is_drawn=is_drawn)
+    return Evidence(criterion=criterion, paths=paths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +70,10 @@ def stream_name(name: str) -> str:
 
 
 def _paths(
-    criterion: Criterion, families: tuple[str, ...], trials: tuple[Trial, ...], *, benign: bool
+    criterion: Criterion, families: tuple[str, ...], trials: tuple[Trial, ...], *, benign: bool, is_drawn: bool
 ) -> Mapping[str, tuple[PathPoint, ...]]:
-    return evidence_paths(Deliberation.begin(criterion, families=families, benign=benign), trials)
+    every = 1 + len(trials) // DRAWN if is_drawn else EVERY
+    return evidence_paths(Deliberation.begin(criterion, families=families, benign=benign), trials, every=every)
 
 
 def _row(name: str, point: PathPoint) -> PathRow:

@@ -140,7 +140,7 @@ def resume(request: PartyRequest, campaign_id: str) -> HttpResponse:
 def evidence_picture(request: PartyRequest, campaign_id: str) -> HttpResponse:
     """Draw how the evidence grew."""
     found = queries.campaign_for(request.viewer, campaign_id)
-    return pictures.picture_response(pictures.evidence_picture(evidence_of(found)))
+    return pictures.picture_response(pictures.evidence_picture(evidence_of(found, is_drawn=True)))
 
 
 @require_safe
@@ -148,7 +148,7 @@ def evidence_picture(request: PartyRequest, campaign_id: str) -> HttpResponse:
 def bounds_picture(request: PartyRequest, campaign_id: str) -> HttpResponse:
     """Draw between which bounds the rate of successes lies."""
     found = queries.campaign_for(request.viewer, campaign_id)
-    return pictures.picture_response(pictures.bounds_picture(evidence_of(found)))
+    return pictures.picture_response(pictures.bounds_picture(evidence_of(found, is_drawn=True)))
 
 
 @require_safe
