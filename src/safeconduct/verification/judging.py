@@ -23,6 +23,7 @@ from safeconduct.errors import TargetError
 from safeconduct.verification.meter import Spent
 from safeconduct.verification.reply import Reply
 from safeconduct.verification.targets.interface import Answer, Target
+from safeconduct.verification.targets.wrapping import WrappedTarget
 from safeconduct.verification.variants import Turn
 
 MAX_JUDGED: Final = 20_000
@@ -30,25 +31,15 @@ MAX_JUDGED: Final = 20_000
 _AROUND: Final = " \t\r\n.!\"'*`"
 
 
-class JudgedTarget:
+class JudgedTarget(WrappedTarget):
     """A target whose replies carry the opinion of a judge."""
 
     def __init__(self, target: Target, *, judge: Target, check: Judge) -> None:
-        self._target = target
+        super().__init__(target)
         self._judge = judge
         self._check = check
         self._words = {_bare(check.hit): TrialOutcome.HIT, _bare(check.miss): TrialOutcome.MISS}
         self._open = AsyncExitStack()
-
-    @property
-    def fingerprint(self) -> str:
-        """Return what is known of the target; the judge is named by the oracle."""
-        return self._target.fingerprint
-
-    @property
-    def spent(self) -> Spent:
-        """Return what has been spent under the target's grant."""
-        return self._target.spent
 
     @property
     def judge_spent(self) -> Spent:

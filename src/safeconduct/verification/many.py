@@ -12,16 +12,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 
 from safeconduct.domain.evidence import Trial
 from safeconduct.errors import ConflictError, NotPermittedError, SafeconductError
 from safeconduct.verification.aside import run_aside
 from safeconduct.verification.campaign import Campaign, CampaignResult, Terms, Told, Watcher
 from safeconduct.verification.engines.local import LocalEngine
-from safeconduct.verification.meter import Spent
 from safeconduct.verification.targets.interface import Answer, Target
+from safeconduct.verification.targets.wrapping import WrappedTarget
 from safeconduct.verification.variants import Turn
 from safeconduct.verification.verdict import Deliberation
 
@@ -148,22 +146,13 @@ async def _conduct(vendor: Vendor, course: Course, tell: Told) -> VendorResult:
     return VendorResult(name=name, result=result)
 
 
-class BudgetedTarget:
+class BudgetedTarget(WrappedTarget):
     """A target whose calls count against the shared budget."""
 
     def __init__(self, target: Target, *, name: str, budget: SharedBudget) -> None:
         """Ask this target for that vendor."""
-        self._target, self._name, self._budget = target, name, budget
-
-    @property
-    def fingerprint(self) -> str:
-        """Return what is known of the target's identity."""
-        return self._target.fingerprint
-
-    @property
-    def spent(self) -> Spent:
-        """Return what has been spent under the grant."""
-        return self._target.spent
+        super().__init__(target)
+        self._name, self._budget = name, budget
 
     async def ask(self, script: Sequence[Turn]) -> Answer:
         """Return the answer to one script.
@@ -174,17 +163,6 @@ class BudgetedTarget:
         """
         self._budget.take(self._name)
         return await self._target.ask(script)
-
-    async def __aenter__(self) -> Self:
-        """Make the target ready."""
-        await self._target.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the target."""
-        await self._target.__aexit__(kind, error, trace)
 
 
 def _check(vendors: Sequence[Vendor]) -> None:

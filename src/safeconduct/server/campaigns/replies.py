@@ -6,14 +6,12 @@ well. Whatever no person has to look at is forgotten with the next look.
 """
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from safeconduct.domain.bundle import Bundle
 from safeconduct.domain.evidence import Trial
-from safeconduct.verification.meter import Spent
 from safeconduct.verification.redaction import Kept, keep
 from safeconduct.verification.targets.interface import Answer, Target
+from safeconduct.verification.targets.wrapping import WrappedTarget
 from safeconduct.verification.variants import Turn
 
 
@@ -38,36 +36,16 @@ class Replies:
         return keep(self._bundle, answer.replies, prompts=prompts, number=trial.number, family=trial.family)
 
 
-class Remembering:
+class Remembering(WrappedTarget):
     """A target (`verification.targets.Target`) whose answers are remembered."""
 
     def __init__(self, target: Target, replies: Replies) -> None:
         """Wrap the target."""
-        self._target, self._replies = target, replies
-
-    @property
-    def fingerprint(self) -> str:
-        """Return that of the target."""
-        return self._target.fingerprint
-
-    @property
-    def spent(self) -> Spent:
-        """Return that of the target."""
-        return self._target.spent
+        super().__init__(target)
+        self._replies = replies
 
     async def ask(self, script: Sequence[Turn]) -> Answer:
         """Ask the target and remember what it answered."""
         answer = await self._target.ask(script)
         self._replies.hold(answer, script)
         return answer
-
-    async def __aenter__(self) -> Self:
-        """Make the target ready."""
-        await self._target.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Let the target go."""
-        await self._target.__aexit__(kind, error, trace)
