@@ -16,6 +16,10 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from safeconduct.domain.evidence import Arm, Trial, TrialOutcome
+from safeconduct.domain.instants import utc
+from safeconduct.domain.safe_json import Json
+from safeconduct.verification.fields import Fields
+from safeconduct.verification.trials import MAX_MUTATORS
 
 LOST: Final = "the run ended before the answer was written down"
 
@@ -99,4 +103,32 @@ def lost(plan: Plan) -> Trial:
         started_at=plan.at,
         seconds=0.0,
         detail=LOST,
+    )
+
+
+def plan_facts(plan: Plan) -> dict[str, Json]:
+    """Return a plan as plain data."""
+    return {
+        "number": plan.number,
+        "arm": plan.arm.value,
+        "family": plan.family,
+        "variant": plan.variant,
+        "mutators": list(plan.mutators),
+        "at": utc(plan.at).isoformat(),
+    }
+
+
+def read_plan(fields: Fields) -> Plan:
+    """Return the plan that the fields tell of.
+
+    Raises:
+        MalformedError: they are not those of a plan.
+    """
+    return Plan(
+        number=fields.whole("number", least=1),
+        arm=fields.choice("arm", Arm),
+        family=fields.text("family", limit=200),
+        variant=fields.text("variant", limit=200),
+        mutators=fields.texts("mutators", most=MAX_MUTATORS),
+        at=fields.moment("at"),
     )

@@ -18,13 +18,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from safeconduct.crypto.durable import PRIVATE, create_durably
-from safeconduct.domain.evidence import Arm, Trial
-from safeconduct.domain.instants import utc
+from safeconduct.domain.evidence import Trial
 from safeconduct.domain.safe_json import Json, JsonLimits, canonical_json, read_lines
 from safeconduct.errors import ConflictError, MalformedError, NotFoundError, UnavailableError
 from safeconduct.verification.fields import Fields
-from safeconduct.verification.journal import Entry, Plan
-from safeconduct.verification.trials import MAX_MUTATORS, read_trial, trial_facts
+from safeconduct.verification.journal import Entry, Plan, plan_facts, read_plan
+from safeconduct.verification.trials import read_trial, trial_facts
 
 LIMITS: Final = JsonLimits(document_bytes=2**20, depth=8, line_bytes=2**20, stream_bytes=2**30)
 _TORN: Final = 2**20
@@ -72,7 +71,7 @@ class JournalFile:
 
     def planned(self, plan: Plan) -> None:
         """Write down a call before it is made; it is on the disk when this returns."""
-        self._append({"plan": _plan_facts(plan)})
+        self._append({"plan": plan_facts(plan)})
 
     def done(self, trial: Trial) -> None:
         """Write down what came of a planned call."""
@@ -146,7 +145,7 @@ class _Window:
     def take(self, fields: Fields, *, at: str) -> None:
         """Take one line."""
         if fields.has("plan"):
-            plan = fields.one("plan", _read_plan)
+            plan = fields.one("plan", read_plan)
             if plan.number != self._planned + 1:
                 raise MalformedError(f"{at}: a call is missing or planned twice", hint="the journal was altered")
             self._planned, self._plans[plan.number] = plan.number, plan
@@ -167,28 +166,6 @@ class _Window:
         """Yield the others, some without an outcome."""
         for number, plan in sorted(self._plans.items()):
             yield Entry(plan=plan, trial=self._trials.get(number))
-
-
-def _plan_facts(plan: Plan) -> dict[str, Json]:
-    return {
-        "number": plan.number,
-        "arm": plan.arm.value,
-        "family": plan.family,
-        "variant": plan.variant,
-        "mutators": list(plan.mutators),
-        "at": utc(plan.at).isoformat(),
-    }
-
-
-def _read_plan(fields: Fields) -> Plan:
-    return Plan(
-        number=fields.whole("number", least=1),
-        arm=fields.choice("arm", Arm),
-        family=fields.text("family", limit=200),
-        variant=fields.text("variant", limit=200),
-        mutators=fields.texts("mutators", most=MAX_MUTATORS),
-        at=fields.moment("at"),
-    )
 
 
 def _cut_torn(handle: int) -> None:

@@ -13,8 +13,7 @@ from dataclasses import replace
 
 from django.db import IntegrityError
 
-from safeconduct.domain.evidence import Arm, Trial, TrialOutcome
-from safeconduct.domain.instants import parse_instant, utc
+from safeconduct.domain.evidence import Trial, TrialOutcome
 from safeconduct.domain.safe_json import Json, canonical_json, read_json
 from safeconduct.errors import ConflictError
 from safeconduct.server.audit import vault
@@ -23,10 +22,10 @@ from safeconduct.server.campaigns.models import Adjudication, Campaign, JournalL
 from safeconduct.server.campaigns.places import journal_place
 from safeconduct.server.campaigns.replies import Replies
 from safeconduct.verification.fields import Fields
-from safeconduct.verification.journal import Entry, Plan
+from safeconduct.verification.journal import Entry, Plan, plan_facts, read_plan
 from safeconduct.verification.observations import ADJUDICATE
 from safeconduct.verification.stats.judge import adjudicated
-from safeconduct.verification.trials import MAX_MUTATORS, read_trials, write_trials
+from safeconduct.verification.trials import read_trials, write_trials
 
 
 class SealedJournal:
@@ -44,7 +43,7 @@ class SealedJournal:
         Raises:
             ConflictError: another worker has planned this call, because the lease of this run was lost.
         """
-        sealed = self._seal(plan.number, "plan", _write_plan(plan))
+        sealed = self._seal(plan.number, "plan", canonical_json(plan_facts(plan)))
         try:
             with atomic_write():
                 JournalLine.objects.create(campaign_id=self._campaign_id, number=plan.number, sealed_plan=sealed)
@@ -72,7 +71,8 @@ class SealedJournal:
         """
         rulings = dict(Adjudication.objects.filter(campaign_id=self._campaign_id).values_list("trial", "ruling"))
         for line in JournalLine.objects.filter(campaign_id=self._campaign_id).order_by("number"):
-            plan = _read_plan(self._open(line.number, "plan", bytes(line.sealed_plan)))
+            content = read_json(self._open(line.number, "plan", bytes(line.sealed_plan)))
+            plan = read_plan(Fields.of(content, at="line of the journal"))
             kept = bytes(line.sealed_trial)
             trial = self._trial(line.number, kept) if kept else None
             if trial is not None and line.number in rulings:
@@ -101,28 +101,3 @@ def ruled(trial: Trial, ruling: Ruling) -> Trial:
     confirmed = {Ruling.HIT: True, Ruling.MISS: False, Ruling.UNCLEAR: None}[ruling]
     said = trial.detail.removesuffix(ADJUDICATE) + f"adjudicated: {ruling.value}"
     return replace(trial, outcome=adjudicated(trial.outcome, confirmed=confirmed), detail=said)
-
-
-def _write_plan(plan: Plan) -> bytes:
-    return canonical_json(
-        {
-            "number": plan.number,
-            "arm": plan.arm.value,
-            "family": plan.family,
-            "variant": plan.variant,
-            "mutators": list(plan.mutators),
-            "at": utc(plan.at).isoformat(),
-        }
-    )
-
-
-def _read_plan(content: bytes) -> Plan:
-    fields = Fields.of(read_json(content), at="line of the journal")
-    return Plan(
-        number=fields.whole("number", least=1),
-        arm=fields.choice("arm", Arm),
-        family=fields.text("family", limit=200),
-        variant=fields.text("variant", limit=200),
-        mutators=fields.texts("mutators", most=MAX_MUTATORS),
-        at=parse_instant(fields.text("at", limit=40)),
-    )
